@@ -1,0 +1,70 @@
+// Command harness trains and measures code-writing language models with rewards that a program can check.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit codes of every command.
+const (
+	exitFailure = 1 // the command could not do what was asked
+	exitUsage   = 2 // what was asked makes no sense: a flag, a name, an input file
+)
+
+// usageError marks what the caller must mend in the command line or in an input file; it ends with exitUsage.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// usagef makes a usageError.
+func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run runs the command line args and returns the exit code. Results go to stdout, everything else to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	app := newApp(stdout, stderr)
+	err := app.RunContext(ctx, args)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, new(usageError)):
+		fmt.Fprintf(stderr, "harness: %v\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(stderr, "harness: %v\n", err)
+		return exitFailure
+	}
+}
+
+func newApp(stdout, stderr io.Writer) *cli.App {
+	return &cli.App{
+		Name:                 "harness",
+		Usage:                "reinforcement learning with verifiable rewards for Python code generation",
+		Writer:               stdout,
+		ErrWriter:            stderr,
+		EnableBashCompletion: true,
+		Suggest:              true,
+		ExitErrHandler:       func(*cli.Context, error) {},
+		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		Commands:             commands(),
+	}
+}
+
+// commands lists every command; each lives in a file of its own name.
+func commands() []*cli.Command {
+	return []*cli.Command{}
+}
