@@ -45,6 +45,9 @@ type Needs struct {
 	Reference bool
 	// Sampler asks for SamplerLogProbs.
 	Sampler bool
+	// SkipIdle says that a row whose advantage is 0 adds nothing to the loss or its derivative, so that the loop need
+	// not compute its log-probabilities; TotalRows and TotalTokens still count it.
+	SkipIdle bool
 }
 
 // Optimizer is a policy-gradient rule: it turns rewards into advantages and log-probabilities into a loss. The parameter
