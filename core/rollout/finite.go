@@ -1,0 +1,24 @@
+package rollout
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/rlvr-harness/harness/core"
+)
+
+// finite reports a value or component that is NaN or infinite in a score that does not abstain.
+func finite(s core.Score) error {
+	if s.Abstain {
+		return nil
+	}
+	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
+		return fmt.Errorf("the value is %v; abstain instead", s.Value)
+	}
+	for _, c := range s.Components {
+		if math.IsNaN(c.Value) || math.IsInf(c.Value, 0) || math.IsNaN(c.Weighted) || math.IsInf(c.Weighted, 0) {
+			return fmt.Errorf("component %q is %v (%v weighted)", c.Name, c.Value, c.Weighted)
+		}
+	}
+	return nil
+}

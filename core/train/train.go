@@ -1,0 +1,166 @@
+// Package train is the training loop: choose tasks, collect groups, score them, compute advantages, update the policy.
+//
+// It owns when a step is made and what it is made of. It does not know processes, wasm or tensors, and writes nothing: the
+// caller records each Result, saves checkpoints and evaluates between steps.
+package train
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/rollout"
+)
+
+// Policy is what the loop needs of a core.Policy.
+type Policy interface {
+	rollout.Generator
+	Score(ctx context.Context, seqs []core.Sequence, temperature float64, reference bool) (core.TokenScores, error)
+	Forward(ctx context.Context, seqs []core.Sequence, temperature float64) (core.TokenScores, error)
+	Backward(ctx context.Context, grad [][]float64) error
+	Step(ctx context.Context, a core.AdamW) (core.StepStats, error)
+}
+
+// Config holds the loop's own settings.
+type Config struct {
+	// Steps is the number of the last step; steps are numbered from 1.
+	Steps int
+	// Prompts is the number of tasks in a step, Group the number of completions for each.
+	Prompts, Group int
+	// MaxTokens, Temperature, TopP and TopK are those of core.Sampling.
+	MaxTokens   int
+	Temperature float64
+	TopP        float64
+	TopK        int
+	// Iterations is the number of passes over a rollout batch, MiniBatches the number of updates that one pass is split
+	// into. With one of each the update is on policy, and every ratio of new to old probability is 1.
+	Iterations, MiniBatches int
+	// AdamW has the peak learning rate; Schedule shapes it.
+	AdamW    core.AdamW
+	Schedule Schedule
+	// Seed is the run's seed.
+	Seed uint64
+}
+
+// Validate reports the first setting that makes no sense.
+func (c Config) Validate() error {
+	for _, p := range []struct {
+		name  string
+		value int
+		least int
+	}{
+		{"steps", c.Steps, 1},
+		{"prompts", c.Prompts, 1},
+		{"group", c.Group, 1},
+		{"max-tokens", c.MaxTokens, 1},
+		{"iterations", c.Iterations, 1},
+		{"mini-batches", c.MiniBatches, 1},
+	} {
+		if p.value < p.least {
+			return fmt.Errorf("%s is %d; it must be at least %d", p.name, p.value, p.least)
+		}
+	}
+	if c.MiniBatches > c.Prompts {
+		return fmt.Errorf("mini-batches is %d, but a step has only %d prompts to split", c.MiniBatches, c.Prompts)
+	}
+	if !(c.Temperature > 0) {
+		return fmt.Errorf("temperature is %v; training samples, so it must be above 0", c.Temperature)
+	}
+	if !(c.AdamW.LR >= 0) {
+		return fmt.Errorf("lr is %v; it must not be negative", c.AdamW.LR)
+	}
+	return c.Schedule.validate()
+}
+
+// Loop trains a policy.
+type Loop struct {
+	Config Config
+	// Questions are the tasks to learn from, in the benchmark's order.
+	Questions []rollout.Question
+	Policy    Policy
+	Optimizer core.Optimizer
+	Reward    core.Reward
+	// Collector draws and judges; its Generator is set to Policy by New.
+	Collector rollout.Collector
+}
+
+// Seconds is where a step's time went.
+type Seconds struct{ Generate, Verify, Score, Update float64 }
+
+// Result is everything that one step made.
+type Result struct {
+	Step int
+	// Groups, Scores and Advantages have the same shape: tasks by samples.
+	Groups     []core.Group
+	Scores     [][]core.Score
+	Advantages [][]float64
+	// Updates is the number of parameter updates; 0 where no sample had an advantage.
+	Updates int
+	// Loss, GradNorm and the metrics are means over the updates; 0 and nil where there was none.
+	Loss, GradNorm float64
+	Metrics        map[string]float64
+	// LR is the step's learning rate.
+	LR      float64
+	Seconds Seconds
+}
+
+// Run makes the steps from first to Config.Steps, handing each result to after. It returns nil when the last step is done or
+// when stop is closed; stop is looked at between steps only, so that a step is whole or was not made.
+func (l *Loop) Run(ctx context.Context, first int, stop <-chan struct{}, after func(context.Context, *Result) error) error {
+	if err := l.Config.Validate(); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if len(l.Questions) == 0 {
+		return fmt.Errorf("train: there are no tasks to learn from")
+	}
+	for step := first; step <= l.Config.Steps; step++ {
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+		r, err := l.Step(ctx, step)
+		if err != nil {
+			return fmt.Errorf("train: step %d: %w", step, err)
+		}
+		if err := after(ctx, r); err != nil {
+			return fmt.Errorf("train: after step %d: %w", step, err)
+		}
+	}
+	return nil
+}
+
+// Step makes one step. It is a function of the step's number, the configuration and the policy's state.
+func (l *Loop) Step(ctx context.Context, step int) (*Result, error) {
+	r := &Result{Step: step, LR: l.Config.Schedule.LR(l.Config.AdamW.LR, step, l.Config.Steps)}
+	c := l.Config
+	s := core.Sampling{N: c.Group, MaxTokens: c.MaxTokens, Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK}
+	for i := range c.Prompts * c.Group {
+		s.Seeds = append(s.Seeds, rollout.Seed(c.Seed, "sample", uint64(step), uint64(i)))
+	}
+	collector := l.Collector
+	collector.Generator = l.Policy
+	var timing rollout.Timing
+	var err error
+	if r.Groups, timing, err = collector.Collect(ctx, l.batch(step), s); err != nil {
+		return nil, err
+	}
+	r.Seconds.Generate, r.Seconds.Verify = timing.Generate.Seconds(), timing.Verify.Seconds()
+
+	start := time.Now()
+	if r.Scores, err = rollout.Score(ctx, l.Reward, r.Groups); err != nil {
+		return nil, err
+	}
+	if r.Advantages, err = l.advantages(ctx, r.Scores); err != nil {
+		return nil, err
+	}
+	r.Seconds.Score = time.Since(start).Seconds()
+
+	start = time.Now()
+	if err := l.update(ctx, r); err != nil {
+		return nil, err
+	}
+	r.Seconds.Update = time.Since(start).Seconds()
+	return r, nil
+}
