@@ -9,6 +9,9 @@ type Component struct {
 	Value float64
 	// Weighted is what the part added to the score.
 	Weighted float64
+	// Weight is the factor between the two, apart from a gate: Weighted = Weight × Value × gate with a gate in 0..1. It
+	// lets a rule that normalises each part by itself apply the weight afterwards; 0 where there is no such factor.
+	Weight float64
 }
 
 // Score is the reward of one sample.
