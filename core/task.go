@@ -16,6 +16,9 @@ type Task struct {
 	Imports []string
 	// Setup is Python that runs after the program and before the tests.
 	Setup string
+	// Judge is Python that runs in the grader's interpreter only, after the imports and before the tests: a reference
+	// solution, a comparison with a tolerance. Names that it defines never meet the program.
+	Judge string
 	// Tests are Python statements, usually one assert each, run in order in one interpreter.
 	Tests []string
 	// Challenge are further tests, graded only where asked for.
