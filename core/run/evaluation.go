@@ -1,0 +1,42 @@
+package run
+
+import "github.com/rlvr-harness/harness/core"
+
+// Evaluation is the result of measuring a policy on a split: a line of evals.jsonl, and eval.json of an evaluation's own
+// folder.
+type Evaluation struct {
+	// Step says after how many steps of training it was made; 0 before the first, and in an evaluation of its own.
+	Step int `json:"step"`
+	// Benchmark, Split: what was asked; Tasks and Samples (per task): how much of it.
+	Benchmark string `json:"benchmark"`
+	Split     string `json:"split"`
+	Tasks     int    `json:"tasks"`
+	Samples   int    `json:"samples"`
+	// PassAtK maps k, as text, to the unbiased estimate and its interval.
+	PassAtK          map[string]Interval `json:"pass_at_k"`
+	CompletionTokens Length              `json:"completion_tokens"`
+	Verdicts         map[core.Class]int  `json:"verdicts"`
+	// Exceptions counts Python exception types of verdicts that did not pass.
+	Exceptions map[string]int `json:"exceptions"`
+	Lint       LintMeans      `json:"lint"`
+	// Protocol says how it was measured: prompt, extraction, sampling, limits. Any value that marshals to a JSON object.
+	Protocol any `json:"protocol"`
+	// Diagnostics are further named measures, as "visible_minus_hidden".
+	Diagnostics map[string]float64 `json:"diagnostics,omitempty"`
+	// Seconds is the time the evaluation took, by phase; it is not reproducible.
+	Seconds Seconds `json:"seconds"`
+}
+
+// Interval is an estimate with the bounds of its confidence interval.
+type Interval struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+// Length describes completions' lengths in tokens.
+type Length struct {
+	Mean float64 `json:"mean"`
+	P50  float64 `json:"p50"`
+	P95  float64 `json:"p95"`
+}
