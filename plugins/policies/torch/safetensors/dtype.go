@@ -1,0 +1,99 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// DType is an element type, spelled as in the format.
+type DType string
+
+// The element types that this package converts. Others of the format are listed, sized and copied, but not converted.
+const (
+	Bool DType = "BOOL"
+	U8   DType = "U8"
+	I32  DType = "I32"
+	I64  DType = "I64"
+	F16  DType = "F16"
+	BF16 DType = "BF16"
+	F32  DType = "F32"
+	F64  DType = "F64"
+)
+
+// dtypeInfo is the size of an element in bytes and the place in the reference writer's order, which puts the widest first.
+type dtypeInfo struct{ size, order int }
+
+var dtypes = map[DType]dtypeInfo{
+	Bool: {1, 0}, U8: {1, 1}, "I8": {1, 2}, "F8_E5M2": {1, 3}, "F8_E4M3": {1, 4}, "F8_E8M0": {1, 5},
+	"I16": {2, 6}, "U16": {2, 7}, F16: {2, 8}, BF16: {2, 9},
+	I32: {4, 10}, "U32": {4, 11}, F32: {4, 12},
+	"C64": {8, 13}, F64: {8, 14}, I64: {8, 15}, "U64": {8, 16},
+}
+
+// Size returns the bytes of one element, or 0 for an unknown type.
+func (d DType) Size() int { return dtypes[d].size }
+
+// HalfToFloat32 converts an IEEE 754 binary16 number.
+func HalfToFloat32(h uint16) float32 {
+	sign := uint32(h&0x8000) << 16
+	exp := uint32(h>>10) & 0x1f
+	frac := uint32(h & 0x3ff)
+	switch exp {
+	case 0: // zero or subnormal: frac * 2^-24 is exact in float32
+		v := float32(frac) * (1.0 / (1 << 24))
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 0x1f:
+		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
+	}
+	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+}
+
+// BFloat16ToFloat32 converts a bfloat16 number.
+func BFloat16ToFloat32(b uint16) float32 { return math.Float32frombits(uint32(b) << 16) }
+
+// float32s converts src, whole elements of type d, into dst.
+func float32s(d DType, src []byte, dst []float32) error {
+	switch d {
+	case F32:
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = BFloat16ToFloat32(binary.LittleEndian.Uint16(src[2*i:]))
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = HalfToFloat32(binary.LittleEndian.Uint16(src[2*i:]))
+		}
+	case F64:
+		for i := range dst {
+			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:])))
+		}
+	default:
+		return fmt.Errorf("expected F32, F16, BF16 or F64, found %s", d)
+	}
+	return nil
+}
+
+// int64s converts src, whole elements of type d, into dst; false is 0 and true is 1.
+func int64s(d DType, src []byte, dst []int64) error {
+	switch d {
+	case I64:
+		for i := range dst {
+			dst[i] = int64(binary.LittleEndian.Uint64(src[8*i:])) //nolint:gosec // the bits are a signed number
+		}
+	case I32:
+		for i := range dst {
+			dst[i] = int64(int32(binary.LittleEndian.Uint32(src[4*i:]))) //nolint:gosec // the bits are a signed number
+		}
+	case U8, Bool:
+		for i := range dst {
+			dst[i] = int64(src[i])
+		}
+	default:
+		return fmt.Errorf("expected I64, I32, U8 or BOOL, found %s", d)
+	}
+	return nil
+}
