@@ -1,0 +1,59 @@
+package assets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// lock is held by one process at a time. The kernel releases it when the last process that has the file open ends;
+// tools started under it inherit the file, so that a compiler which outlives a killed harness keeps others out of the
+// folder it still writes to.
+type lock struct{ file *os.File }
+
+// lockPoll is how often a waiting process tries again: flock(2) cannot be cancelled by a context.
+const lockPoll = 100 * time.Millisecond
+
+// acquire waits for the lock at path. waiting is called once with the process id that holds it ("" if unknown).
+func acquire(ctx context.Context, path string, waiting func(pid string)) (*lock, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of the lock: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	for told := false; ; told = true {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if !told {
+			pid, _ := io.ReadAll(io.LimitReader(io.NewSectionReader(f, 0, 32), 32))
+			waiting(strings.TrimSpace(string(pid)))
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		case <-time.After(lockPoll):
+		}
+	}
+	// The process id is for people who wonder who holds it; nothing depends on it.
+	if err := f.Truncate(0); err == nil {
+		_, _ = f.WriteAt([]byte(fmt.Sprintln(os.Getpid())), 0)
+	}
+	return &lock{f}, nil
+}
+
+func (l *lock) release() { l.file.Close() }
