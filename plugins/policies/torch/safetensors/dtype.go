@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/rlvr-harness/harness/plugins/policies/torch/half"
 )
 
 // DType is an element type, spelled as in the format.
@@ -34,24 +36,6 @@ var dtypes = map[DType]dtypeInfo{
 // Size returns the bytes of one element, or 0 for an unknown type.
 func (d DType) Size() int { return dtypes[d].size }
 
-// HalfToFloat32 converts an IEEE 754 binary16 number.
-func HalfToFloat32(h uint16) float32 {
-	sign := uint32(h&0x8000) << 16
-	exp := uint32(h>>10) & 0x1f
-	frac := uint32(h & 0x3ff)
-	switch exp {
-	case 0: // zero or subnormal: frac * 2^-24 is exact in float32
-		v := float32(frac) * (1.0 / (1 << 24))
-		return math.Float32frombits(math.Float32bits(v) | sign)
-	case 0x1f:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
-}
-
-// BFloat16ToFloat32 converts a bfloat16 number.
-func BFloat16ToFloat32(b uint16) float32 { return math.Float32frombits(uint32(b) << 16) }
-
 // float32s converts src, whole elements of type d, into dst.
 func float32s(d DType, src []byte, dst []float32) error {
 	switch d {
@@ -61,11 +45,11 @@ func float32s(d DType, src []byte, dst []float32) error {
 		}
 	case BF16:
 		for i := range dst {
-			dst[i] = BFloat16ToFloat32(binary.LittleEndian.Uint16(src[2*i:]))
+			dst[i] = half.FromBFloat16(binary.LittleEndian.Uint16(src[2*i:]))
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = HalfToFloat32(binary.LittleEndian.Uint16(src[2*i:]))
+			dst[i] = half.FromFloat16(binary.LittleEndian.Uint16(src[2*i:]))
 		}
 	case F64:
 		for i := range dst {

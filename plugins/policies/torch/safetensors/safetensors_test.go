@@ -251,27 +251,6 @@ func TestOpenFolder(t *testing.T) {
 	}
 }
 
-func TestHalfPrecision(t *testing.T) {
-	rows := []struct {
-		bits uint16
-		want float64
-	}{
-		{0x0000, 0}, {0x8000, math.Copysign(0, -1)}, {0x3c00, 1}, {0xc000, -2}, {0x7bff, 65504}, {0x0001, math.Exp2(-24)},
-		{0x03ff, 1023 * math.Exp2(-24)}, {0x0400, math.Exp2(-14)}, {0x7c00, math.Inf(1)}, {0xfc00, math.Inf(-1)}, {0x3555, 0x1.554p-2},
-	}
-	for _, r := range rows {
-		if got := HalfToFloat32(r.bits); float64(got) != r.want || math.Signbit(float64(got)) != math.Signbit(r.want) {
-			t.Errorf("%#04x: expected %v, found %v", r.bits, r.want, got)
-		}
-	}
-	if got := HalfToFloat32(0x7e00); got == got {
-		t.Errorf("0x7e00: expected NaN, found %v", got)
-	}
-	if got := BFloat16ToFloat32(0x3fc0); got != 1.5 {
-		t.Errorf("bfloat16 0x3fc0: expected 1.5, found %v", got)
-	}
-}
-
 // TestParityAdaptersRoundTrip rewrites files that PEFT wrote and expects the same bytes.
 func TestParityAdaptersRoundTrip(t *testing.T) {
 	dir, named := os.LookupEnv("HARNESS_PARITY")
