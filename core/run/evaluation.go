@@ -1,12 +1,18 @@
 package run
 
-import "github.com/rlvr-harness/harness/core"
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/jsonlines"
+)
 
 // Evaluation is the result of measuring a policy on a split: a line of evals.jsonl, and eval.json of an evaluation's own
 // folder.
 type Evaluation struct {
 	// Step says after how many steps of training it was made; 0 before the first, and in an evaluation of its own.
-	Step int `json:"step"`
+	Step int `json:"step,omitempty"`
 	// Benchmark, Split: what was asked; Tasks and Samples (per task): how much of it.
 	Benchmark string `json:"benchmark"`
 	Split     string `json:"split"`
@@ -39,4 +45,34 @@ type Length struct {
 	Mean float64 `json:"mean"`
 	P50  float64 `json:"p50"`
 	P95  float64 `json:"p95"`
+}
+
+// encodeEvaluation returns a result as a line of evals.jsonl, the step first, without the line's end.
+func encodeEvaluation(step int, result any) ([]byte, Evaluation, error) {
+	if step < 0 {
+		return nil, Evaluation{}, fmt.Errorf("the step is %d; it must not be negative", step)
+	}
+	text, err := json.Marshal(result)
+	if err != nil {
+		return nil, Evaluation{}, err
+	}
+	e, err := jsonlines.Decode[Evaluation](text, "result")
+	if err != nil {
+		return nil, Evaluation{}, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, Evaluation{}, err
+	}
+	if _, ok := members["step"]; !ok {
+		prefix := fmt.Sprintf(`{"step":%d`, step)
+		if len(members) > 0 {
+			prefix += ","
+		}
+		text = append([]byte(prefix), text[1:]...)
+	} else if e.Step != step {
+		return nil, Evaluation{}, fmt.Errorf("the result says that it was made after step %d", e.Step)
+	}
+	e.Step = step
+	return text, e, nil
 }

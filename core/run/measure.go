@@ -49,14 +49,14 @@ func Measure(step int, groups []core.Group, scores [][]core.Score) Step {
 					duplicates++
 				}
 				seen[e.Program] = true
-				if !e.Lint.Unavailable {
-					linted++
-					m.Lint.Fatal += float64(e.Lint.Fatal)
-					m.Lint.Error += float64(e.Lint.Error)
-					m.Lint.Warning += float64(e.Lint.Warning)
-					m.Lint.Refactor += float64(e.Lint.Refactor)
-					m.Lint.Convention += float64(e.Lint.Convention)
-				}
+			}
+			if !e.Lint.Unavailable {
+				linted++
+				m.Lint.Fatal += float64(e.Lint.Fatal)
+				m.Lint.Error += float64(e.Lint.Error)
+				m.Lint.Warning += float64(e.Lint.Warning)
+				m.Lint.Refactor += float64(e.Lint.Refactor)
+				m.Lint.Convention += float64(e.Lint.Convention)
 			}
 			x := scores[i][j]
 			if x.Abstain {
