@@ -51,7 +51,6 @@ func (c *Cache) make(ctx context.Context, a Artefact, l *lock, job Job) error {
 		})
 	}
 	if err == nil {
-		job.Stage("hash")
 		err = c.commit(a, out, began)
 	}
 	if err != nil {
