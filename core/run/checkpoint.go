@@ -154,3 +154,7 @@ func (x index) marks() map[string]mark {
 	}
 	return m
 }
+
+// Fresh says that nothing of the run is kept: it starts from the beginning. It holds for the nil Checkpoint of a new run
+// too.
+func (c *Checkpoint) Fresh() bool { return c == nil || c.Dir == "" }
