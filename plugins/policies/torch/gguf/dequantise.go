@@ -12,12 +12,24 @@ import (
 
 func scalar(b []byte) float32 { return half.FromFloat16(binary.LittleEndian.Uint16(b)) }
 
-func f32(b []byte, dst []float32) { dst[0] = math.Float32frombits(binary.LittleEndian.Uint32(b)) }
+// The three plain types convert as many elements as dst has, so that a block is not a call per element.
 
-func f16(b []byte, dst []float32) { dst[0] = scalar(b) }
+func f32(b []byte, dst []float32) {
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+}
+
+func f16(b []byte, dst []float32) {
+	for i := range dst {
+		dst[i] = scalar(b[2*i:])
+	}
+}
 
 func bf16(b []byte, dst []float32) {
-	dst[0] = half.FromBFloat16(binary.LittleEndian.Uint16(b))
+	for i := range dst {
+		dst[i] = half.FromBFloat16(binary.LittleEndian.Uint16(b[2*i:]))
+	}
 }
 
 func q4_0(b []byte, dst []float32) {

@@ -240,6 +240,12 @@ func (f *File) Read(name string, dst []float32) error {
 			}
 			return fmt.Errorf("gguf: read %q: %w", name, err)
 		}
+		if k.elements == 1 {
+			n := len(buf) / k.bytes
+			k.dequantise(buf, dst[:n])
+			dst = dst[n:]
+			continue
+		}
 		for b := 0; b < len(buf); b += k.bytes {
 			k.dequantise(buf[b:b+k.bytes], dst[:k.elements])
 			dst = dst[k.elements:]

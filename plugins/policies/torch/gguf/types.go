@@ -25,7 +25,7 @@ type kind struct {
 	name       string
 	elements   int
 	bytes      int
-	dequantise func(block []byte, dst []float32) // len(dst) == elements
+	dequantise func(block []byte, dst []float32) // one block; of a type with one element a block, as many as dst has room for
 }
 
 var kinds = map[Type]kind{

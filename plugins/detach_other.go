@@ -1,0 +1,8 @@
+//go:build !unix
+
+package plugins
+
+import "os/exec"
+
+// detach does nothing: process groups are a thing of Unix.
+func detach(*exec.Cmd) {}

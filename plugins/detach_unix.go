@@ -1,0 +1,12 @@
+//go:build unix
+
+package plugins
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// detach puts a plugin into a process group of its own, so that Ctrl-C in a terminal reaches the harness alone: the harness
+// finishes its step with the plugins alive, and then stops them.
+func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

@@ -1,0 +1,144 @@
+package plugins
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/rlvr-harness/harness/core"
+	wire "github.com/rlvr-harness/harness/plugins/wire/harness/v1"
+)
+
+// ServeOptimizer serves a policy-gradient rule to the harness that started this process; see ServeReward.
+func ServeOptimizer[S any](info Info, defaults S, open func(context.Context, S) (core.Optimizer, error)) {
+	serve(KindOptimizer, info, defaults, open, func(s *grpc.Server, impl func() (core.Optimizer, error)) {
+		wire.RegisterOptimizerServiceServer(s, &optimizerServer{impl: impl})
+	})
+}
+
+type optimizerServer struct {
+	wire.UnimplementedOptimizerServiceServer
+	impl func() (core.Optimizer, error)
+}
+
+// Needs says what Loss reads.
+func (s *optimizerServer) Needs(context.Context, *wire.NeedsRequest) (*wire.NeedsResponse, error) {
+	o, err := s.impl()
+	if err != nil {
+		return nil, err
+	}
+	n := o.Needs()
+	return &wire.NeedsResponse{Reference: n.Reference, Sampler: n.Sampler, SkipIdle: n.SkipIdle}, nil
+}
+
+// Advantages answers one rollout batch.
+func (s *optimizerServer) Advantages(ctx context.Context, r *wire.AdvantagesRequest) (*wire.AdvantagesResponse, error) {
+	o, err := s.impl()
+	if err != nil {
+		return nil, err
+	}
+	adv, err := o.Advantages(ctx, groupScoresFromWire(r.GetGroups()))
+	if err != nil {
+		return nil, answerError(ctx, err)
+	}
+	return &wire.AdvantagesResponse{Groups: advantagesToWire(adv)}, nil
+}
+
+// Loss answers one batch.
+func (s *optimizerServer) Loss(ctx context.Context, r *wire.LossRequest) (*wire.LossResponse, error) {
+	o, err := s.impl()
+	if err != nil {
+		return nil, err
+	}
+	b := batchFromWire(r)
+	if err := CheckBatch(b); err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	loss, err := o.Loss(ctx, b)
+	if err != nil {
+		return nil, answerError(ctx, err)
+	}
+	return lossToWire(loss), nil
+}
+
+// Optimizer is an opened optimizer plugin.
+type Optimizer struct {
+	p     *process
+	needs core.Needs
+}
+
+var _ core.Optimizer = (*Optimizer)(nil)
+
+// OpenOptimizer finds, starts and configures an optimizer plugin. The caller closes it.
+func OpenOptimizer(ctx context.Context, o Options) (*Optimizer, error) {
+	p, err := openProcess(ctx, KindOptimizer, o)
+	if err != nil {
+		return nil, err
+	}
+	opt := &Optimizer{p: p}
+	err = p.pure(ctx, "Needs", "", func(ctx context.Context, conn *grpc.ClientConn) error {
+		r, err := wire.NewOptimizerServiceClient(conn).Needs(ctx, &wire.NeedsRequest{})
+		opt.needs = core.Needs{Reference: r.GetReference(), Sampler: r.GetSampler(), SkipIdle: r.GetSkipIdle()}
+		return err
+	})
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return opt, nil
+}
+
+// Plugin describes the plugin.
+func (o *Optimizer) Plugin() Info { return o.p.plugin() }
+
+// Close ends the plugin's process.
+func (o *Optimizer) Close() error { o.p.close(); return nil }
+
+// Needs implements core.Optimizer; the plugin was asked when it was opened.
+func (o *Optimizer) Needs() core.Needs { return o.needs }
+
+// Advantages implements core.Optimizer; its errors are *Error.
+func (o *Optimizer) Advantages(ctx context.Context, scores [][]core.Score) ([][]float64, error) {
+	n := 0
+	for _, g := range scores {
+		n += len(g)
+	}
+	request := &wire.AdvantagesRequest{Groups: groupScoresToWire(scores)}
+	var adv [][]float64
+	err := o.p.pure(ctx, "Advantages", fmt.Sprintf("%d scores in %d groups", n, len(scores)), func(ctx context.Context, conn *grpc.ClientConn) error {
+		r, err := wire.NewOptimizerServiceClient(conn).Advantages(ctx, request)
+		if err != nil {
+			return err
+		}
+		adv = advantagesFromWire(r.GetGroups())
+		return checkAdvantages(adv, scores)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return adv, nil
+}
+
+// Loss implements core.Optimizer; its errors are *Error, or say which matrix of b has a wrong shape.
+func (o *Optimizer) Loss(ctx context.Context, b core.Batch) (core.Loss, error) {
+	if err := CheckBatch(b); err != nil {
+		return core.Loss{}, fmt.Errorf("%s: Loss: %w", o.p.label(), err)
+	}
+	request := batchToWire(b)
+	var loss core.Loss
+	err := o.p.pure(ctx, "Loss", fmt.Sprintf("%d rows of %d tokens", b.Rows, b.Cols), func(ctx context.Context, conn *grpc.ClientConn) error {
+		r, err := wire.NewOptimizerServiceClient(conn).Loss(ctx, request)
+		if err != nil {
+			return err
+		}
+		loss = lossFromWire(r)
+		return checkLoss(loss, b)
+	})
+	if err != nil {
+		return core.Loss{}, err
+	}
+	return loss, nil
+}
