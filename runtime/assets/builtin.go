@@ -10,6 +10,7 @@ import (
 func Builtin() []Artefact {
 	var list []Artefact
 	list = append(list, ziglang(), ruffWasm(), smolLM2())
+	list = append(list, tokenizers()...)
 	list = append(list, libtorch()...)
 	return append(list, dataSets()...)
 }

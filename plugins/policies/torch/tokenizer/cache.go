@@ -32,23 +32,19 @@ func (c *cache) get(piece string, compute func(string) []int32) []int32 {
 	}
 	s := &c.shards[maphash.String(c.seed, piece)%cacheShards]
 	s.RLock()
-	ids, ok := s.young[piece]
-	if !ok {
-		ids, ok = s.old[piece]
-		if ok {
-			ok = len(s.young) >= cacheEntries/2 // otherwise it is found in the old generation for long enough
-			s.RUnlock()
-			if ok {
-				c.put(piece, ids)
-			}
-			return ids
-		}
+	ids, young := s.young[piece]
+	old := false
+	if !young {
+		ids, old = s.old[piece]
 	}
 	s.RUnlock()
-	if !ok {
-		ids = compute(piece)
-		c.put(piece, ids)
+	if young {
+		return ids
 	}
+	if !old {
+		ids = compute(piece)
+	}
+	c.put(piece, ids)
 	return ids
 }
 
