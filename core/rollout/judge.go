@@ -17,8 +17,8 @@ type Linter interface {
 	Lint(ctx context.Context, program string) (core.Lint, error)
 }
 
-// Extract takes the program out of a completion; "" means that there is none.
-type Extract func(ctx context.Context, t core.Task, c core.Completion) (program string, err error)
+// Extract takes the program out of a completion to a prompt; "" means that there is none.
+type Extract func(ctx context.Context, t core.Task, p core.Prompt, c core.Completion) (program string, err error)
 
 // Judge turns a completion into evidence: extract, verify, lint. It keeps nothing between calls, so that the evidence
 // depends on the task and the completion alone.
@@ -29,10 +29,10 @@ type Judge struct {
 }
 
 // Evidence judges one completion. An error is the harness's own failure; whatever the program does is in the evidence.
-func (j Judge) Evidence(ctx context.Context, t core.Task, c core.Completion) (core.Evidence, error) {
+func (j Judge) Evidence(ctx context.Context, t core.Task, p core.Prompt, c core.Completion) (core.Evidence, error) {
 	e := core.Evidence{Tokens: len(c.Tokens), Truncated: c.Truncated()}
 	var err error
-	if e.Program, err = j.Extract(ctx, t, c); err != nil {
+	if e.Program, err = j.Extract(ctx, t, p, c); err != nil {
 		return e, fmt.Errorf("rollout: extract the program for task %s: %w", t.ID, err)
 	}
 	if e.Program == "" {

@@ -73,7 +73,7 @@ func (c Collector) Collect(ctx context.Context, qs []Question, s core.Sampling) 
 				if ctx.Err() != nil {
 					continue
 				}
-				e, err := c.Judge.Evidence(ctx, groups[g.Prompt].Task, g.Completion)
+				e, err := c.Judge.Evidence(ctx, groups[g.Prompt].Task, groups[g.Prompt].Prompt, g.Completion)
 				if err != nil {
 					cancel(err)
 					continue

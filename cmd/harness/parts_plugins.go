@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/run"
+	"github.com/rlvr-harness/harness/plugins"
+)
+
+// wanted is a plugin that a command asks for, before it is started.
+type wanted struct {
+	kind plugins.Kind
+	name string
+	// weight is that of a reward in a chain.
+	weight float64
+	set    map[string]string
+}
+
+// parseRewards reads --reward: one name or path, or a chain "a=1.0,b=0.2".
+func parseRewards(spec string) ([]wanted, error) {
+	var out []wanted
+	for part := range strings.SplitSeq(spec, ",") {
+		name, weight, weighted := strings.Cut(strings.TrimSpace(part), "=")
+		w := wanted{kind: plugins.KindReward, name: name, weight: 1, set: map[string]string{}}
+		if weighted {
+			v, err := strconv.ParseFloat(weight, 64)
+			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, usagef("--reward %q: the weight of %s is %q; want a number, as %s=0.5", spec, name, weight, name)
+			}
+			w.weight = v
+		}
+		if name == "" {
+			return nil, usagef("--reward %q: a name is missing; want one name, or a chain as unit-tests=1.0,ruff=0.2", spec)
+		}
+		if slices.ContainsFunc(out, func(o wanted) bool { return o.name == name }) {
+			return nil, usagef("--reward %q: %s is there twice", spec, name)
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+// share gives each --set to the plugin that it is meant for. A key may say so itself, by kind (optimizer.beta) or by name
+// (ruff.cap); a bare key goes to the one plugin that has such a setting.
+func share(ctx context.Context, set map[string]string, all []wanted) error {
+	schemas := map[string]map[string]json.RawMessage{}
+	for key, value := range set {
+		if prefix, rest, ok := strings.Cut(key, "."); ok {
+			given := false
+			for i := range all {
+				if prefix == string(all[i].kind) || prefix == all[i].name {
+					all[i].set[rest] = value
+					given = true
+				}
+			}
+			if !given {
+				return usagef("--set %s=%s: %q is none of the run's plugins; want reward, optimizer, policy or one of their names", key, value, prefix)
+			}
+			continue
+		}
+		var owners []int
+		var known []string
+		for i, w := range all {
+			id := string(w.kind) + " " + w.name
+			if schemas[id] == nil {
+				properties, err := settingsOf(ctx, w)
+				if err != nil {
+					return err
+				}
+				schemas[id] = properties
+			}
+			for name := range schemas[id] {
+				known = append(known, name)
+			}
+			if _, ok := schemas[id][key]; ok {
+				owners = append(owners, i)
+			}
+		}
+		switch len(owners) {
+		case 0:
+			slices.Sort(known)
+			return unknownName("setting", key, slices.Compact(known))
+		case 1:
+			all[owners[0]].set[key] = value
+		default:
+			var names []string
+			for _, i := range owners {
+				names = append(names, all[i].name+"."+key)
+			}
+			return usagef("--set %s=%s: several plugins have that setting; say which: %s", key, value, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+// settingsOf asks a plugin for the names of its settings.
+func settingsOf(ctx context.Context, w wanted) (map[string]json.RawMessage, error) {
+	path, err := plugins.Lookup(w.kind, w.name, nil)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	info, err := plugins.Inspect(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	var schema struct {
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	if err := json.Unmarshal(info.Schema, &schema); err != nil {
+		return nil, fmt.Errorf("plugin %s: its settings schema is no JSON: %w", w.name, err)
+	}
+	return schema.Properties, nil
+}
+
+// openRewards opens one reward, or a weighted chain of several.
+func (p *parts) openRewards(ctx context.Context, ws []wanted, host plugins.Host) (core.Reward, []plugins.Info, error) {
+	var chain []plugins.Part
+	var infos []plugins.Info
+	for _, w := range ws {
+		r, err := plugins.OpenReward(ctx, plugins.Options{Name: w.name, Set: w.set, Log: p.pluginLog(), Host: host})
+		if err != nil {
+			return nil, nil, pluginError(err)
+		}
+		p.onClose(r.Close)
+		infos = append(infos, r.Plugin())
+		chain = append(chain, plugins.Part{Name: r.Plugin().Name, Weight: w.weight, Reward: r})
+	}
+	if len(chain) == 1 && ws[0].weight == 1 {
+		return chain[0].Reward, infos, nil
+	}
+	return plugins.NewChain(chain), infos, nil
+}
+
+func (p *parts) openOptimizer(ctx context.Context, w wanted) (*plugins.Optimizer, error) {
+	o, err := plugins.OpenOptimizer(ctx, plugins.Options{Name: w.name, Set: w.set, Log: p.pluginLog()})
+	if err != nil {
+		return nil, pluginError(err)
+	}
+	p.onClose(o.Close)
+	return o, nil
+}
+
+// policyConfig is what the policy plugin is told.
+type policyConfig struct {
+	Model   string `json:"model"`
+	Adapter string `json:"adapter,omitempty"`
+	Device  string `json:"device"`
+	DType   string `json:"dtype"`
+	Threads int    `json:"threads"`
+	Seed    uint64 `json:"seed"`
+	Rank    int    `json:"lora_rank,omitempty"`
+	// Alpha goes with Rank; both are the adapter's own where one is loaded.
+	Alpha float64 `json:"lora_alpha,omitempty"`
+}
+
+// policyPlugin is the policy that harness itself brings.
+const policyPlugin = "torch"
+
+func (p *parts) openPolicy(ctx context.Context, c policyConfig, set map[string]string) (*plugins.Policy, error) {
+	settings, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	o, err := plugins.OpenPolicy(ctx, plugins.Options{Name: policyPlugin, Settings: settings, Set: set, Log: p.pluginLog(), Env: p.policyEnv()})
+	if err != nil {
+		return nil, pluginError(err)
+	}
+	p.onClose(o.Close)
+	return o, nil
+}
+
+// recordPlugin is a plugin's entry in the manifest. Paths among the settings are those of this machine; the files behind
+// them are identified by their sha256 elsewhere in the manifest, so only their last element is kept.
+func recordPlugin(i plugins.Info) run.Plugin {
+	var settings map[string]any
+	// the settings come from the plugins package, which made them from JSON
+	_ = json.Unmarshal(i.Settings, &settings)
+	for _, key := range []string{"model", "adapter"} {
+		if s, ok := settings[key].(string); ok && s != "" {
+			settings[key] = lastElement(s)
+		}
+	}
+	return run.Plugin{Kind: string(i.Kind), Name: i.Name, Version: i.Version, SHA256: i.SHA256, Settings: settings}
+}
+
+func lastElement(path string) string {
+	path = strings.TrimRight(path, `/\`)
+	return path[strings.LastIndexAny(path, `/\`)+1:]
+}

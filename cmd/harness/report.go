@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/rlvr-harness/harness/core/run"
+)
+
+func reportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "report",
+		Usage:     "write a run's report.html anew and say where it is",
+		ArgsUsage: "RUN",
+		Description: `The report is one file that opens without a network: curves of reward, pass rate, length, lint and verdicts, the held-out
+measurements, and completions to read. It is made from the records in the run's folder alone.
+
+Example:
+   harness report runs/20260101-120000-gspo-combined`,
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usagef("report takes one run's folder, as: harness report runs/20260101-120000-gspo-combined")
+			}
+			dir := c.Args().First()
+			if _, err := run.ReadManifest(dir); err != nil {
+				return usageError{err}
+			}
+			if err := run.WriteReport(dir); err != nil {
+				return err
+			}
+			return printRun(c, dir, true)
+		},
+	}
+}
+
+// window is the number of steps at each end of a run that its summary compares.
+const window = 4
+
+// runSummary is what a training run came to.
+type runSummary struct {
+	Run    string `json:"run"`
+	Report string `json:"report"`
+	Done   bool   `json:"done"`
+	Steps  int    `json:"steps"`
+	// First and Last are means over up to four steps at each end.
+	First runEnd `json:"first"`
+	Last  runEnd `json:"last"`
+	// HeldOut has the measurements on held-out tasks, in order.
+	HeldOut []run.Evaluation `json:"held_out"`
+}
+
+type runEnd struct {
+	Steps    int     `json:"steps"`
+	Reward   float64 `json:"reward_mean"`
+	PassRate float64 `json:"pass_rate"`
+	Tokens   float64 `json:"completion_tokens_mean"`
+	Lint     float64 `json:"lint_mean"`
+}
+
+func endOf(steps []run.Step) runEnd {
+	e := runEnd{Steps: len(steps)}
+	for _, s := range steps {
+		n := float64(len(steps))
+		e.Reward += s.RewardMean / n
+		e.PassRate += s.PassRate / n
+		e.Tokens += s.CompletionTokensMean / n
+		e.Lint += s.Lint.Total() / n
+	}
+	return e
+}
+
+// printRun prints the summary of a run from its records.
+func printRun(c *cli.Context, dir string, done bool) error {
+	w := c.App.Writer
+	m, err := run.ReadManifest(dir)
+	if err != nil {
+		return err
+	}
+	s := runSummary{Run: dir, Report: filepath.Join(dir, "report.html"), Done: done}
+	if s.HeldOut, err = run.ReadEvaluations(dir); err != nil {
+		return err
+	}
+	steps := []run.Step(nil)
+	if m.Kind == run.Train {
+		if steps, err = run.ReadSteps(dir); err != nil {
+			return err
+		}
+	}
+	n := min(window, (len(steps)+1)/2)
+	s.Steps, s.First, s.Last = len(steps), endOf(steps[:n]), endOf(steps[len(steps)-n:])
+	if c.Bool("json") {
+		return printJSON(w, s)
+	}
+	if len(steps) > 0 {
+		fmt.Fprintf(w, "%-26s %8s %9s %8s %6s\n", "", "reward", "pass rate", "tokens", "lint")
+		for _, e := range []struct {
+			name string
+			end  runEnd
+		}{{fmt.Sprintf("first %d of %d steps", n, s.Steps), s.First}, {fmt.Sprintf("last %d", n), s.Last}} {
+			fmt.Fprintf(w, "%-26s %8.3f %8.1f%% %8.1f %6.2f\n", e.name, e.end.Reward, 100*e.end.PassRate, e.end.Tokens, e.end.Lint)
+		}
+	}
+	for _, e := range s.HeldOut {
+		i := e.PassAtK["1"]
+		fmt.Fprintf(w, "held out (%s %s, %d tasks × %d) after step %d: pass@1 %.1f%% (95%% interval %.1f–%.1f)\n",
+			e.Benchmark, e.Split, e.Tasks, e.Samples, e.Step, 100*i.Value, 100*i.Low, 100*i.High)
+	}
+	if n := len(s.HeldOut); n > 1 {
+		before, after := s.HeldOut[0].PassAtK["1"], s.HeldOut[n-1].PassAtK["1"]
+		verdict := "the intervals overlap: so few tasks do not tell them apart"
+		if before.High < after.Low || after.High < before.Low {
+			verdict = "the intervals do not overlap"
+		}
+		fmt.Fprintf(w, "held out, after minus before: %+.1f points (%s)\n", 100*(after.Value-before.Value), verdict)
+	}
+	if !done {
+		fmt.Fprintf(w, "stopped after %d steps; go on with: harness run --resume %s\n", s.Steps, dir)
+	}
+	fmt.Fprintf(w, "report: %s\n", s.Report)
+	return nil
+}

@@ -1,0 +1,402 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/rollout"
+	"github.com/rlvr-harness/harness/core/run"
+	"github.com/rlvr-harness/harness/core/train"
+	"github.com/rlvr-harness/harness/plugins"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "train a policy with verifiable rewards",
+		Description: `Samples completions, runs them against their tests in a sandbox, lints them, scores them with a reward plugin, and
+updates a LoRA adapter by an optimizer plugin's rule. Writes a run folder with manifest, metrics, completions, TensorBoard
+events, adapters, checkpoints and a report.
+
+Ctrl-C ends the run after the current step; a second Ctrl-C at once. Either way --resume goes on with the same bytes as a
+run that was never stopped.
+
+Examples:
+   harness run --optimizer gspo --reward combined --steps 100
+   harness run --optimizer grpo --reward unit-tests --benchmark mbpp --eval-every 50 --set beta=0.04
+   harness run --resume runs/20260101-120000-gspo-combined`,
+		Flags: runFlags(),
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usagef("run takes no arguments, only flags; what is %q?", c.Args().First())
+			}
+			return trainRun(c)
+		},
+	}
+}
+
+// trainRun is the run command: a new run, or --resume.
+func trainRun(c *cli.Context) (err error) {
+	con := newConsole(c.App.ErrWriter)
+	var config runConfig
+	var folder *run.Folder
+	if dir := c.String("resume"); dir != "" {
+		if folder, config, err = resumeRun(c, dir); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, folder.Close()) }()
+	} else if config, err = readRunConfig(c); err != nil {
+		return err
+	}
+	// The first interrupt ends the run between two steps, the second one at once.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(c.Context))
+	defer cancel()
+	stop := interrupts(ctx, cancel, con)
+
+	p := newParts(con)
+	defer func() { err = errors.Join(err, p.close()) }()
+	s, err := openSession(ctx, p, config)
+	if err != nil {
+		return err
+	}
+	manifest, err := s.manifest(ctx)
+	if err != nil {
+		return err
+	}
+	if folder == nil {
+		dir := c.String("out")
+		if dir == "" {
+			dir = filepath.Join("runs", time.Now().Format("20060102-150405")+"-"+lastElement(config.Optimizer)+"-"+strings.NewReplacer("/", "-", "=", "", ",", "+").Replace(lastElement(config.Reward)))
+		}
+		if folder, err = run.Create(dir, manifest); err != nil {
+			if errors.Is(err, run.ErrExists) {
+				return usagef("--out: %w; choose another folder, or go on with it: harness run --resume %s", err, dir)
+			}
+			return err
+		}
+		defer func() { err = errors.Join(err, folder.Close()) }()
+	} else {
+		for _, d := range folder.Manifest().Diff(manifest) {
+			con.line("warning: this is not what the run was started with: %s", d)
+		}
+	}
+	s.folder = folder
+	if err := s.train(ctx, stop); err != nil {
+		return fmt.Errorf("%w\nthe run is kept: harness run --resume %s", err, folder.Dir())
+	}
+	return s.finish(c)
+}
+
+// resumeRun opens a run's folder and reads its configuration. Flags that were given too must agree with it.
+func resumeRun(c *cli.Context, dir string) (*run.Folder, runConfig, error) {
+	var config runConfig
+	if c.IsSet("out") || c.IsSet("config") || c.IsSet("set") {
+		return nil, config, usagef("--resume takes the settings of the run in %s; leave out --out, --config and --set", dir)
+	}
+	m, err := run.ReadManifest(dir)
+	if err != nil {
+		return nil, config, usagef("--resume: %w", err)
+	}
+	text, err := json.Marshal(m.Config)
+	if err == nil {
+		err = json.Unmarshal(text, &config)
+	}
+	if err != nil {
+		return nil, config, fmt.Errorf("--resume: the configuration in %s: %w", dir, err)
+	}
+	given := configOf(c)
+	config.Judge.Workers, config.Judge.Wall = given.Judge.Workers, given.Judge.Wall
+	was, now := fieldsByFlag(&config), fieldsByFlag(&given)
+	for name, f := range was {
+		if c.IsSet(name) && fmt.Sprint(f) != fmt.Sprint(now[name]) {
+			return nil, config, usagef("--%s %v: the run in %s has %v; --resume goes on with the run as it was started", name, now[name], dir, f)
+		}
+	}
+	folder, err := run.Open(dir)
+	return folder, config, err
+}
+
+// interrupts returns a channel that is closed at the first interrupt; the second one calls cancel.
+func interrupts(ctx context.Context, cancel func(), con *console) <-chan struct{} {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stop := make(chan struct{})
+	go func() {
+		defer signal.Stop(signals)
+		for n := 0; n < 2; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			if n == 0 {
+				con.line("stopping after this step; interrupt again to stop at once")
+				close(stop)
+			} else {
+				cancel()
+			}
+		}
+	}()
+	return stop
+}
+
+// session is a training run with everything that it needs opened.
+type session struct {
+	config  runConfig
+	con     *console
+	data    *dataset
+	judge   *judgeParts
+	policy  *plugins.Policy
+	loop    train.Loop
+	heldOut []rollout.Question
+	split   string
+	plugins []plugins.Info
+	folder  *run.Folder
+	last    *run.Step
+}
+
+// openSession opens data, sandbox, linter, plugins and policy; what is cheap and likely to be mistyped comes first.
+func openSession(ctx context.Context, p *parts, config runConfig) (*session, error) {
+	s := &session{config: config, con: p.con}
+	rewards, err := parseRewards(config.Reward)
+	if err != nil {
+		return nil, err
+	}
+	all := append(rewards, wanted{kind: plugins.KindOptimizer, name: config.Optimizer, set: map[string]string{}},
+		wanted{kind: plugins.KindPolicy, name: policyPlugin, set: map[string]string{}})
+	if s.data, err = p.openDataset(ctx, config.Benchmark, config.Data); err != nil {
+		return nil, err
+	}
+	tasks, err := s.data.split(config.Split, config.Tasks)
+	if err != nil {
+		return nil, err
+	}
+	questions, err := s.data.questions(tasks, config.Prompt)
+	if err != nil {
+		return nil, err
+	}
+	if config.EvalEvery > 0 {
+		if s.split = config.EvalSplit; s.split == "" {
+			s.split = s.data.heldOut
+		}
+		held, err := s.data.split(s.split, config.EvalTasks)
+		if err != nil {
+			return nil, err
+		}
+		if s.heldOut, err = s.data.questions(held, config.Prompt); err != nil {
+			return nil, err
+		}
+	}
+	if err := share(ctx, config.Set, all); err != nil {
+		return nil, err
+	}
+	model, err := p.openModelPath(ctx, config.Model)
+	if err != nil {
+		return nil, err
+	}
+	optimizer, err := p.openOptimizer(ctx, all[len(all)-2])
+	if err != nil {
+		return nil, err
+	}
+	if s.judge, err = p.openJudge(ctx, config.Judge); err != nil {
+		return nil, err
+	}
+	reward, infos, err := p.openRewards(ctx, all[:len(rewards)], hostOf(s.judge))
+	if err != nil {
+		return nil, err
+	}
+	p.con.line("loading %s", config.Model)
+	s.policy, err = p.openPolicy(ctx, policyConfig{
+		Model: model, Adapter: config.Adapter, Device: config.Device, DType: config.DType, Threads: config.Threads,
+		Seed: rollout.Seed(config.Seed, "adapter"), Rank: config.LoRARank, Alpha: config.LoRAAlpha,
+	}, all[len(all)-1].set)
+	if err != nil {
+		return nil, err
+	}
+	s.plugins = append(infos, optimizer.Plugin(), s.policy.Plugin())
+	s.loop = train.Loop{
+		Config: config.train(), Questions: questions, Policy: s.policy, Optimizer: optimizer, Reward: reward,
+		Collector: rollout.Collector{Judge: s.judge.judge, Workers: s.judge.workers},
+	}
+	return s, nil
+}
+
+// hostOf offers the sandbox and the linter to reward plugins.
+func hostOf(j *judgeParts) plugins.Host {
+	return struct {
+		rollout.Verifier
+		rollout.Linter
+	}{j.pool, j.linter}
+}
+
+// manifest says what is run, in full.
+func (s *session) manifest(ctx context.Context) (run.Manifest, error) {
+	info, err := s.policy.Info(ctx)
+	if err != nil {
+		return run.Manifest{}, err
+	}
+	info.Model = s.config.Model
+	m := run.Manifest{
+		Kind: run.Train, Config: s.config, Policy: run.PolicyOf(info), Platform: run.ThisPlatform(),
+		Seeds: map[string]uint64{"run": s.config.Seed, "adapter": rollout.Seed(s.config.Seed, "adapter")},
+		Versions: map[string]string{
+			"harness": buildVersion(), "go": runtime.Version(), "prompt": s.config.Prompt,
+		},
+		SHA256: map[string]string{"data": s.data.sha256, "model": info.SHA256},
+	}
+	maps.Copy(m.Versions, s.judge.versions)
+	maps.Copy(m.SHA256, s.judge.sha256)
+	binary, err := os.Executable()
+	if err != nil {
+		return m, fmt.Errorf("find this binary: %w", err)
+	}
+	if m.SHA256["binary"], err = fileSHA256(binary); err != nil {
+		return m, err
+	}
+	for _, i := range s.plugins {
+		m.Plugins = append(m.Plugins, recordPlugin(i))
+	}
+	return m, nil
+}
+
+// stateFile holds the policy's state within a checkpoint.
+const stateFile = "policy.state"
+
+// train makes the steps that are left.
+func (s *session) train(ctx context.Context, stop <-chan struct{}) error {
+	first := 1
+	if r := s.folder.Resumed(); r != nil {
+		for _, why := range r.Skipped {
+			s.con.line("warning: a checkpoint is passed over: %s", why)
+		}
+		first = r.Step + 1
+		if r.Dir != "" {
+			if err := s.policy.LoadState(ctx, filepath.Join(r.Dir, stateFile)); err != nil {
+				return err
+			}
+		}
+		s.con.line("resuming %s at step %d of %d", s.folder.Dir(), first, s.config.Steps)
+	} else {
+		s.con.line("training in %s: %d steps of %d × %d completions", s.folder.Dir(), s.config.Steps, s.config.Prompts, s.config.Group)
+	}
+	if first == 1 {
+		if err := s.evaluate(ctx, 0); err != nil {
+			return err
+		}
+	}
+	step := first
+	s.loop.Collector.Progress = func(p rollout.Progress) {
+		s.con.progress(fmt.Sprintf("step %d/%d", step, s.config.Steps), p.Judged, p.Total, fmt.Sprintf("%d tokens", p.Tokens))
+	}
+	saved := first - 1
+	last := saved
+	err := s.loop.Run(ctx, first, stop, func(ctx context.Context, r *train.Result) error {
+		step = r.Step + 1
+		last = r.Step
+		if err := s.record(r); err != nil {
+			return err
+		}
+		if every := s.config.EvalEvery; every > 0 && (r.Step%every == 0 || r.Step == s.config.Steps) {
+			if err := s.evaluate(ctx, r.Step); err != nil {
+				return err
+			}
+		}
+		if r.Step%s.config.SaveEvery == 0 || r.Step == s.config.Steps {
+			saved = r.Step
+			return s.save(ctx, r.Step)
+		}
+		return nil
+	})
+	if err == nil && saved != last {
+		err = s.save(ctx, last) // stopped between two checkpoints
+	}
+	return err
+}
+
+// save writes the adapter and a checkpoint.
+func (s *session) save(ctx context.Context, step int) error {
+	if err := s.folder.Adapter(step, func(dir string) error { return s.policy.SaveAdapter(ctx, dir) }); err != nil {
+		return err
+	}
+	return s.folder.Checkpoint(step, nil, func(dir string) error {
+		return s.policy.SaveState(ctx, filepath.Join(dir, stateFile))
+	})
+}
+
+// record writes a step's line and completions and tells the person who watches.
+func (s *session) record(r *train.Result) error {
+	m := run.Measure(r.Step, r.Groups, r.Scores)
+	m.Loss, m.GradNorm, m.LR = r.Loss, r.GradNorm, r.LR
+	m.Seconds = run.Seconds{Generate: r.Seconds.Generate, Verify: r.Seconds.Verify, Score: r.Seconds.Score, Update: r.Seconds.Update}
+	m.KL, m.ClipLow, m.ClipHigh = r.Metrics["kl"], r.Metrics["clip_low"], r.Metrics["clip_high"]
+	m.Optimizer = map[string]float64{"updates": float64(r.Updates)}
+	for k, v := range r.Metrics {
+		if k != "kl" && k != "clip_low" && k != "clip_high" {
+			m.Optimizer[k] = v
+		}
+	}
+	var rows []run.Row
+	for i, g := range r.Groups {
+		for j := range g.Samples {
+			rows = append(rows, run.NewRow(r.Step, g, j, r.Scores[i][j], r.Advantages[i][j]))
+		}
+	}
+	if err := s.folder.AppendStep(m, rows); err != nil {
+		return err
+	}
+	s.last = &m
+	s.con.line("step %*d/%d  reward %.3f ± %.3f  pass %3.0f%%  tokens %5.1f  lint %.2f  loss %+.4f  grad %.3f  %5.1fs (generate %.1f, update %.1f)",
+		len(fmt.Sprint(s.config.Steps)), r.Step, s.config.Steps, m.RewardMean, m.RewardStd, 100*m.PassRate, m.CompletionTokensMean,
+		m.Lint.Total(), m.Loss, m.GradNorm, m.Seconds.Total(), m.Seconds.Generate, m.Seconds.Update)
+	return s.warn(m)
+}
+
+// warn says what would otherwise be found out after hours.
+func (s *session) warn(m run.Step) error {
+	n := s.config.Prompts * s.config.Group
+	if m.Verdicts[core.Infrastructure] > 0 {
+		s.con.line("warning: %d of %d completions could not be verified and abstain; see run.log and harness doctor", m.Verdicts[core.Infrastructure], n)
+	}
+	if m.Abstained == n {
+		return fmt.Errorf("the reward abstained from every completion of step %d: there is nothing to learn from", m.Step)
+	}
+	if m.TruncatedRate == 1 {
+		s.con.line("warning: every completion was cut at %d tokens; raise --max-tokens", s.config.MaxTokens)
+	}
+	if m.ZeroStdGroups == s.config.Prompts {
+		s.con.line("note: all completions of each task earned the same; this step teaches nothing")
+	}
+	return nil
+}
+
+// finish completes the folder and prints the result.
+func (s *session) finish(c *cli.Context) error {
+	done := s.last != nil && s.last.Step == s.config.Steps
+	if s.last == nil {
+		r := s.folder.Resumed()
+		done = r != nil && r.Step == s.config.Steps
+	}
+	var err error
+	if done {
+		err = s.folder.Finish()
+	} else {
+		err = s.folder.Close()
+	}
+	if err != nil {
+		return err
+	}
+	return printRun(c, s.folder.Dir(), done)
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rlvr-harness/harness/core/run"
+)
+
+// smallRun are the flags of a run of the real model, real plugins, real Python and real Ruff that takes seconds.
+func smallRun(optimizer, reward, out string, more ...string) []string {
+	return append([]string{
+		"run", "--optimizer", optimizer, "--reward", reward, "--out", out, "--steps", "3", "--prompts", "2", "--group", "2",
+		"--max-tokens", "24", "--save-every", "1", "--eval-every", "3", "--eval-tasks", "2", "--seed", "5",
+	}, more...)
+}
+
+func harness(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("harness", args...)
+	cmd.Env = append(os.Environ(), "HARNESS_CACHE="+cacheDir(t), "HARNESS_PLUGIN_PATH="+pluginDir(t))
+	return cmd
+}
+
+func mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := harness(t, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("harness %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out)
+}
+
+// Two runs with one seed give the same bytes, and so does one that was killed without warning and resumed.
+func TestRunRepeatsAndResumes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a real model three times; leave out -short")
+	}
+	dir := t.TempDir()
+	a, b, c := filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "c")
+	out := mustRun(t, smallRun("gspo", "combined", a, "--json")...)
+	var summary runSummary
+	if err := json.Unmarshal([]byte(out), &summary); err != nil {
+		t.Fatalf("%v in %q", err, out)
+	}
+	if !summary.Done || summary.Steps != 3 || len(summary.HeldOut) != 2 {
+		t.Errorf("the summary says %+v", summary)
+	}
+	mustRun(t, smallRun("gspo", "combined", b)...)
+	if err := run.Equal(a, b); err != nil {
+		t.Errorf("two runs of one seed: %v", err)
+	}
+
+	killed := harness(t, smallRun("gspo", "combined", c)...)
+	stderr, err := killed.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		log.WriteString(lines.Text() + "\n")
+		if strings.HasPrefix(lines.Text(), "step 2/3") { // step 2 is recorded, its checkpoint is being written
+			if err := killed.Process.Signal(syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := killed.Wait(); err == nil {
+		t.Fatalf("the run ended before it could be killed:\n%s", log.String())
+	}
+	mustRun(t, "run", "--resume", c)
+	if err := run.Equal(a, c); err != nil {
+		t.Errorf("a run that was killed and resumed: %v", err)
+	}
+
+	for _, name := range []string{"manifest.json", "metrics.jsonl", "completions.parquet", "evals.jsonl", "report.html", "adapters/step-3/adapter_config.json", "adapters/step-3/adapter_model.safetensors", "checkpoint"} {
+		if _, err := os.Stat(filepath.Join(a, name)); err != nil {
+			t.Errorf("the run's folder: %v", err)
+		}
+	}
+	if events, err := filepath.Glob(filepath.Join(a, "events.out.tfevents.*")); err != nil || len(events) != 1 {
+		t.Errorf("event files: %v, %v", events, err)
+	}
+
+	// what exists is not written over
+	refused := harness(t, smallRun("gspo", "combined", a)...)
+	message, err := refused.CombinedOutput()
+	if refused.ProcessState.ExitCode() != exitUsage || !strings.Contains(string(message), "--resume") {
+		t.Errorf("an existing folder: %v, %s", err, message)
+	}
+	// a resumed run is the run that was started
+	refused = harness(t, "run", "--resume", a, "--lr", "0.5")
+	message, err = refused.CombinedOutput()
+	if refused.ProcessState.ExitCode() != exitUsage || !strings.Contains(string(message), "--lr") {
+		t.Errorf("--resume with another --lr: %v, %s", err, message)
+	}
+
+	// the adapter is one that eval loads
+	out = mustRun(t, "eval", "--benchmark", "starter", "--split", "test", "--tasks", "2", "--max-tokens", "24", "--adapter", filepath.Join(a, "adapters", "step-3"), "--json")
+	var e struct {
+		Tasks   int                     `json:"tasks"`
+		PassAtK map[string]run.Interval `json:"pass_at_k"`
+	}
+	if err := json.Unmarshal([]byte(out), &e); err != nil || e.Tasks != 2 || e.PassAtK["1"].High == 0 {
+		t.Errorf("eval: %v, %s", err, out)
+	}
+	if e.PassAtK["1"].Value != summary.HeldOut[1].PassAtK["1"].Value {
+		t.Errorf("eval of the saved adapter has pass@1 %v, the run's own last measurement %v", e.PassAtK["1"].Value, summary.HeldOut[1].PassAtK["1"].Value)
+	}
+}
+
+// Ctrl-C ends the run after the step at hand, with what is needed to go on.
+func TestInterruptStopsAfterTheStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a real model; leave out -short")
+	}
+	out := filepath.Join(t.TempDir(), "run")
+	cmd := harness(t, smallRun("grpo", "unit-tests", out, "--save-every", "50", "--steps", "40", "--eval-every", "0")...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	lines := bufio.NewScanner(stderr)
+	sent := false
+	for lines.Scan() {
+		log.WriteString(lines.Text() + "\n")
+		if !sent && strings.HasPrefix(lines.Text(), "step ") {
+			sent = true
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	steps, err := run.ReadSteps(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(steps) < 1 || len(steps) > 5 {
+		t.Errorf("%d steps were made:\n%s", len(steps), log.String())
+	}
+	if !strings.Contains(log.String(), "stopping after this step") {
+		t.Errorf("the log does not say so:\n%s", log.String())
+	}
+	folder, err := run.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	if r := folder.Resumed(); r == nil || r.Step != len(steps) {
+		t.Errorf("the checkpoint is %+v after %d steps", r, len(steps))
+	}
+}
