@@ -1,0 +1,12 @@
+package main
+
+import "github.com/rlvr-harness/harness/plugins/optimizers/surrogate"
+
+// presets are named values of every setting.
+var presets = map[string]surrogate.Settings{
+	surrogate.Paper: surrogate.Plain().Vary(func(s *surrogate.Settings) { s.Beta = 0.04 }),
+	// TRL 1.16.0 with loss_type grpo; its own default is loss_type dapo.
+	"trl-1.16": surrogate.Plain().Vary(func(s *surrogate.Settings) { s.StdEps, s.KLRatio = 1e-4, true }),
+	// verl's "vanilla" policy loss: dual clip with c = 3, the mean over all tokens.
+	"verl": surrogate.Plain().Vary(func(s *surrogate.Settings) { s.Delta, s.Aggregation = 3, "token-mean" }),
+}

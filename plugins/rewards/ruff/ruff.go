@@ -1,0 +1,21 @@
+package main
+
+import (
+	"context"
+
+	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/plugins/rewards/rule"
+)
+
+// reward scores each sample by its lint findings.
+type reward struct{ rule.Lint }
+
+// Score implements core.Reward.
+func (r reward) Score(_ context.Context, g core.Group) ([]core.Score, error) {
+	scores := make([]core.Score, len(g.Samples))
+	for i, s := range g.Samples {
+		p := r.Lint.Score(s.Evidence)
+		scores[i] = core.Score{Value: p.Value, Abstain: p.Abstain, Note: p.Note}
+	}
+	return scores, nil
+}
