@@ -94,6 +94,9 @@ func OpenOptimizer(ctx context.Context, o Options) (*Optimizer, error) {
 // Plugin describes the plugin.
 func (o *Optimizer) Plugin() Info { return o.p.plugin() }
 
+// PID returns the id of the plugin's process, or 0 where none is running.
+func (o *Optimizer) PID() int { return o.p.pid() }
+
 // Close ends the plugin's process.
 func (o *Optimizer) Close() error { o.p.close(); return nil }
 

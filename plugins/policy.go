@@ -31,6 +31,9 @@ func OpenPolicy(ctx context.Context, o Options) (*Policy, error) {
 // Plugin describes the plugin.
 func (c *Policy) Plugin() Info { return c.p.plugin() }
 
+// PID returns the id of the plugin's process, or 0 where none is running.
+func (c *Policy) PID() int { return c.p.pid() }
+
 // Close ends the plugin's process.
 func (c *Policy) Close() error { c.p.close(); return nil }
 

@@ -472,6 +472,16 @@ func (p *process) once(ctx context.Context, name, sent string, call func(context
 	return err
 }
 
+// pid returns the id of the running process, or 0.
+func (p *process) pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run == nil || p.run.cmd.Process == nil {
+		return 0
+	}
+	return p.run.cmd.Process.Pid
+}
+
 // discard ends an instance, unless another caller has done so.
 func (p *process) discard(run *instance) {
 	p.mu.Lock()

@@ -54,6 +54,9 @@ func OpenReward(ctx context.Context, o Options) (*Reward, error) {
 // Plugin describes the plugin.
 func (r *Reward) Plugin() Info { return r.p.plugin() }
 
+// PID returns the id of the plugin's process, or 0 where none is running.
+func (r *Reward) PID() int { return r.p.pid() }
+
 // Close ends the plugin's process.
 func (r *Reward) Close() error { r.p.close(); return nil }
 

@@ -34,7 +34,7 @@ func serve[S, T any](kind Kind, info Info, defaults S, open func(context.Context
 	}
 	go exitWithParent()
 
-	c := &configured[S, T]{info: info, defaults: defaults, open: open}
+	c := &configured[S, T]{info: info, defaults: defaults, open: open, stderr: os.Stderr}
 	all := services{register: func(s *grpc.Server) {
 		wire.RegisterPluginServiceServer(s, c)
 		register(s, c.get)
@@ -84,6 +84,7 @@ type configured[S, T any] struct {
 	info     Info
 	defaults S
 	open     func(context.Context, S) (T, error)
+	stderr   *os.File // as the process was given it
 
 	mu   sync.Mutex
 	impl *T
@@ -92,6 +93,11 @@ type configured[S, T any] struct {
 
 // Info answers who the plugin is.
 func (c *configured[S, T]) Info(context.Context, *wire.InfoRequest) (*wire.InfoResponse, error) {
+	// go-plugin has put pipes in place of both, which it empties over the connection: what a plugin says as it dies would
+	// die with it. Nothing of the author's runs before the first Info.
+	c.mu.Lock()
+	os.Stdout, os.Stderr = c.stderr, c.stderr
+	c.mu.Unlock()
 	return &wire.InfoResponse{
 		Kind: string(c.info.Kind), Name: c.info.Name, Version: text(c.info.Version), Protocol: Protocol,
 		SettingsSchema: string(c.info.Schema), Description: text(c.info.Doc),

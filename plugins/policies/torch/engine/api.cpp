@@ -1,7 +1,9 @@
 #include "api.h"
 
-#include <ATen/Config.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/GradMode.h>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <torch/version.h>
@@ -22,7 +24,7 @@ using at::Tensor;
 template <class F> auto guarded(char **err, F f) -> decltype(f()) {
   *err = nullptr;
   try {
-    at::NoGradGuard no_grad;  // gradients are computed by hand; for the length of the call, as grad mode belongs to the thread
+    c10::NoGradGuard no_grad;  // gradients are computed by hand; for the length of the call, as grad mode belongs to the thread
     return f();
   } catch (const c10::Error &e) {
     *err = strdup(e.what_without_backtrace());
@@ -39,6 +41,10 @@ const Tensor &tensor(void *t) { return *static_cast<Tensor *>(t); }
 }  // namespace
 
 extern "C" {
+
+void ht_copy(void *to, void *from, char **err) {
+  guarded(err, [&] { static_cast<Tensor *>(to)->copy_(tensor(from)); });
+}
 
 ht_engine *ht_open(const ht_config *c, char **err) {
   return guarded(err, [&] {
@@ -68,14 +74,14 @@ void ht_ready(ht_engine *e, char **err) {
 void ht_adapter_changed(ht_engine *e) { e->dirty = true; }
 
 ht_tape *ht_forward(ht_engine *e, const ht_pack *p, double temperature, int adapter, int keep, double *logp, double *entropy, char **err) {
-  return guarded(err, [&] { return static_cast<ht_tape *>(e->forward(e->take(*p), temperature, adapter, keep, logp, entropy).release()); });
+  return guarded(err, [&] { return reinterpret_cast<ht_tape *>(e->forward(e->take(*p), temperature, adapter, keep, logp, entropy).release()); });
 }
 
 void ht_backward(ht_engine *e, ht_tape *t, const double *weight, char **err) {
-  guarded(err, [&] { e->backward(*t, weight); });
+  guarded(err, [&] { e->backward(*reinterpret_cast<harness::Tape *>(t), weight); });
 }
 
-void ht_tape_free(ht_tape *t) { delete static_cast<harness::Tape *>(t); }
+void ht_tape_free(ht_tape *t) { delete reinterpret_cast<harness::Tape *>(t); }
 
 void ht_logits(ht_engine *e, const ht_pack *p, int adapter, float *out, char **err) {
   guarded(err, [&] {
@@ -134,11 +140,9 @@ char *ht_load_cuda(void) {
   return nullptr;
 }
 
-char *ht_device_name(int cuda) {
-  if (!cuda) return strdup(at::get_cpu_capability().c_str());
+char *ht_cuda_description(void) {
   try {
-    std::string config = at::detail::getCUDAHooks().showConfig();
-    return strdup(config.c_str());
+    return strdup(at::detail::getCUDAHooks().showConfig().c_str());
   } catch (const std::exception &) {
     return strdup("");
   }

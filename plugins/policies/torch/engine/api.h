@@ -40,6 +40,9 @@ typedef struct {
   const int64_t *target_row, *target_token;
 } ht_pack;
 
+// Copies values between tensors of one shape, on any devices.
+void ht_copy(void *to, void *from, char **err);
+
 ht_engine *ht_open(const ht_config *c, char **err);
 void ht_close(ht_engine *e);
 void ht_set_weight(ht_engine *e, int kind, int64_t layer, void *tensor, char **err);
@@ -78,7 +81,8 @@ void ht_set_threads(int n);
 int ht_threads(void);
 // Loads libtorch's CUDA library where it lies beside the processor's; without it CUDA is absent. Null, or why not.
 char *ht_load_cuda(void);
-char *ht_device_name(int cuda);
+// What libtorch says of the CUDA device and its libraries; to be freed.
+char *ht_cuda_description(void);
 const char *ht_kernels(void);
 const char *ht_version(void);
 // Keeps freed memory in the process, so that activations do not fault in their pages anew at every step.

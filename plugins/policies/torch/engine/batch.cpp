@@ -37,11 +37,11 @@ void Batch::prompts(const Pack &p) {
   };
   Tensor x = model.run(p, true, nullptr, &seen);
   Tensor l = model.logits(x.index_select(0, at::tensor(last, at::kLong).to(x.device()))).to(at::kCPU);
-  for (size_t i = 0; i < number.size(); i++) known.push_back({p.segments[i].len, l.select(0, int64_t(i)).clone()});
+  for (size_t i = 0; i < number.size(); i++) known.push_back({p.segments[i].len, l.select(0, int64_t(i)).clone(), false});
 }
 
 void Batch::add(int64_t prompt, uint64_t seed) {
-  TORCH_CHECK(prompt >= 0 && prompt < int64_t(known.size()) && known[prompt].logits.defined(), "no open prompt ", prompt);
+  TORCH_CHECK(prompt >= 0 && prompt < int64_t(known.size()) && !known[prompt].closed, "no open prompt ", prompt);
   cache->add_row(prompt);
   rows.push_back({prompt, known[prompt].len, -1, seed, 0});
 }
@@ -49,9 +49,16 @@ void Batch::add(int64_t prompt, uint64_t seed) {
 void Batch::close_prompt(int64_t prompt) {
   TORCH_CHECK(prompt >= 0 && prompt < int64_t(known.size()), "no prompt ", prompt);
   cache->close_prompt(prompt);
+  known[prompt].closed = true;
+  forget();
+}
+
+void Batch::forget() {
+  std::vector<bool> awaited(known.size());
   for (const Row &r : rows)
-    if (r.prompt == prompt && r.token < 0) return;  // its logits are still to be drawn from
-  known[prompt].logits = Tensor();
+    if (r.token < 0) awaited[r.prompt] = true;
+  for (size_t i = 0; i < known.size(); i++)
+    if (known[i].closed && !awaited[i]) known[i].logits = Tensor();
 }
 
 void Batch::step(int64_t *tokens, double *logp) {
@@ -88,6 +95,7 @@ void Batch::step(int64_t *tokens, double *logp) {
     rows[i].token = tokens[i];
     rows[i].drawn++;
   }
+  if (running < n) forget();
 }
 
 void Batch::keep(const std::vector<int64_t> &which) {

@@ -23,7 +23,9 @@ struct Batch {
   struct Prompt {
     int64_t len;
     Tensor logits;  // of its last token, on the processor
+    bool closed = false;
   };
+  void forget();  // logits of closed prompts that no row waits for
   Model &model;
   SampleRule rule;
   std::unique_ptr<Cache> cache;

@@ -2,6 +2,7 @@
 #ifndef HARNESS_TORCH_MODEL_H
 #define HARNESS_TORCH_MODEL_H
 #include <functional>
+#include <utility>
 
 #include "api.h"
 #include "ops.h"
@@ -94,6 +95,4 @@ struct Model {
 };
 
 }  // namespace harness
-
-struct ht_tape : harness::Tape {};
 #endif
