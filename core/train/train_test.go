@@ -16,7 +16,9 @@ import (
 // judge takes the text as the program, passes what has an "a", and finds a style fault in what has none.
 func judge() rollout.Judge {
 	return rollout.Judge{
-		Extract: func(_ context.Context, _ core.Task, _ core.Prompt, c core.Completion) (string, error) { return c.Text, nil },
+		Extract: func(_ context.Context, _ core.Task, _ core.Prompt, c core.Completion) (string, error) {
+			return c.Text, nil
+		},
 		Verifier: verifier(func(p string) core.Verdict {
 			switch {
 			case strings.Contains(p, "dd"):
