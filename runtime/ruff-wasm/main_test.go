@@ -1,0 +1,116 @@
+package ruffwasm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/rlvr-harness/harness/runtime/assets"
+)
+
+// asset returns the path of Ruff's module in the cache and the folder that keeps its machine code.
+func asset(t testing.TB) (wasm, compiled string) {
+	t.Helper()
+	c, err := assets.Open("", nil, assets.Builtin()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wasm, err = c.Path(context.Background(), Asset); err != nil {
+		t.Fatalf("%v\nthese tests run the real Ruff; fetch it with: harness assets fetch %s", err, Asset)
+	}
+	return wasm, filepath.Join(c.Folder(), "compiled")
+}
+
+// config returns the configuration of a Linter on the real module.
+func config(t testing.TB, profile string) Config {
+	t.Helper()
+	wasm, compiled := asset(t)
+	return Config{Wasm: wasm, Profile: profile, CompileCache: compiled}
+}
+
+// openLinter returns a Linter of the test's own.
+func openLinter(t testing.TB, c Config) *Linter {
+	t.Helper()
+	l, err := Open(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return l
+}
+
+// shared are Linters that tests use together: they are busy with whatever other tests lint, as a Linter in use is.
+var shared struct {
+	sync.Mutex
+	of map[string]*Linter
+}
+
+func sharedLinter(t testing.TB, profile string) *Linter {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if l := shared.of[profile]; l != nil {
+		return l
+	}
+	l, err := Open(context.Background(), config(t, profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shared.of == nil {
+		shared.of = map[string]*Linter{}
+	}
+	shared.of[profile] = l
+	return l
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for profile, l := range shared.of {
+		if err := l.Close(context.Background()); err != nil {
+			fmt.Fprintf(os.Stderr, "close the linter of profile %s: %v\n", profile, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// native returns the executable to compare with, or skips the test.
+func native(t testing.TB, profile string) *Native {
+	t.Helper()
+	n, err := OpenNative(context.Background(), os.Getenv("HARNESS_RUFF"), profile)
+	switch {
+	case err == nil:
+		return n
+	case os.Getenv("HARNESS_RUFF") != "":
+		t.Fatalf("HARNESS_RUFF names no executable to compare with: %v", err)
+	default:
+		t.Skipf("no native ruff to compare with: %v (or name one in HARNESS_RUFF)", err)
+	}
+	return nil
+}
+
+// lint is Linter.Diagnostics for programs that must be available.
+func lint(t testing.TB, l *Linter, src string) []Diagnostic {
+	t.Helper()
+	d, err := l.Diagnostics(context.Background(), src)
+	if err != nil {
+		t.Fatalf("%.80q: %v", src, err)
+	}
+	return d
+}
+
+// codes counts findings by code.
+func codes(found []Diagnostic) map[string]int {
+	out := map[string]int{}
+	for _, d := range found {
+		out[d.Code]++
+	}
+	return out
+}
