@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"runtime/assets":         {"github.com/schollz/progressbar/...", "golang.org/x/...", "github.com/ulikunitz/xz/..."},
 	"benchmarks":             {"core", "core/jsonlines", "benchmarks/..."},
 	"runtime":                {"core", "runtime/assets", "runtime/...", "github.com/tetratelabs/wazero/...", "golang.org/x/sys/..."},
+	"runtime/endpoint":       {"core", "github.com/sashabaranov/go-openai", "golang.org/x/sync/errgroup"},
 	"cmd/harness":            {"core/...", "plugins", "plugins/plugintest", "runtime/...", "benchmarks/...", "github.com/urfave/cli/v2", "github.com/goccy/go-yaml/...", "github.com/agnivade/levenshtein", "github.com/schollz/progressbar/v3", "golang.org/x/..."},
 	"plugins/plugintest":     {"core", "plugins"},
 	"plugins/rewards":        {"core", "plugins", "plugins/rewards/..."},
