@@ -68,7 +68,11 @@ func runTool(ctx context.Context, l *lock, log io.Writer, dir string, env []stri
 	// Pdeathsig fires when the thread that started the child ends, so this goroutine keeps its thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	began := time.Now()
 	err := cmd.Run()
+	if p := cmd.ProcessState; p != nil {
+		fmt.Fprintf(log, "+ %s %s took %.1f s, %.1f s of processors\n", tool, firstWord(args), time.Since(began).Seconds(), (p.UserTime() + p.SystemTime()).Seconds())
+	}
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
