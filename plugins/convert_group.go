@@ -56,14 +56,14 @@ func groupFromWire(g *wire.Group) core.Group {
 func taskToWire(t core.Task) *wire.Task {
 	return &wire.Task{
 		Id: text(t.ID), Benchmark: text(t.Benchmark), Text: text(t.Text), Code: text(t.Code), Entry: text(t.Entry),
-		Imports: texts(t.Imports), Setup: text(t.Setup), Tests: texts(t.Tests), Challenge: texts(t.Challenge),
+		Imports: texts(t.Imports), Setup: text(t.Setup), Tests: texts(t.Tests), Challenge: texts(t.Challenge), Judge: text(t.Judge),
 	}
 }
 
 func taskFromWire(t *wire.Task) core.Task {
 	return core.Task{
 		ID: t.GetId(), Benchmark: t.GetBenchmark(), Text: t.GetText(), Code: t.GetCode(), Entry: t.GetEntry(),
-		Imports: t.GetImports(), Setup: t.GetSetup(), Tests: t.GetTests(), Challenge: t.GetChallenge(),
+		Imports: t.GetImports(), Setup: t.GetSetup(), Tests: t.GetTests(), Challenge: t.GetChallenge(), Judge: t.GetJudge(),
 	}
 }
 

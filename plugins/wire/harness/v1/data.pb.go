@@ -41,7 +41,9 @@ type Task struct {
 	// Python statements, usually one assert each.
 	Tests []string `protobuf:"bytes,8,rep,name=tests,proto3" json:"tests,omitempty"`
 	// Further tests, graded only where asked for.
-	Challenge     []string `protobuf:"bytes,9,rep,name=challenge,proto3" json:"challenge,omitempty"`
+	Challenge []string `protobuf:"bytes,9,rep,name=challenge,proto3" json:"challenge,omitempty"`
+	// Python that runs in the grader's interpreter only, before the tests; its names never meet the program.
+	Judge         string `protobuf:"bytes,10,opt,name=judge,proto3" json:"judge,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -137,6 +139,13 @@ func (x *Task) GetChallenge() []string {
 		return x.Challenge
 	}
 	return nil
+}
+
+func (x *Task) GetJudge() string {
+	if x != nil {
+		return x.Judge
+	}
+	return ""
 }
 
 // Message is one turn of a chat.
@@ -1013,7 +1022,7 @@ var File_harness_v1_data_proto protoreflect.FileDescriptor
 const file_harness_v1_data_proto_rawDesc = "" +
 	"\n" +
 	"\x15harness/v1/data.proto\x12\n" +
-	"harness.v1\"\xd6\x01\n" +
+	"harness.v1\"\xec\x01\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tbenchmark\x18\x02 \x01(\tR\tbenchmark\x12\x12\n" +
@@ -1023,7 +1032,9 @@ const file_harness_v1_data_proto_rawDesc = "" +
 	"\aimports\x18\x06 \x03(\tR\aimports\x12\x14\n" +
 	"\x05setup\x18\a \x01(\tR\x05setup\x12\x14\n" +
 	"\x05tests\x18\b \x03(\tR\x05tests\x12\x1c\n" +
-	"\tchallenge\x18\t \x03(\tR\tchallenge\"7\n" +
+	"\tchallenge\x18\t \x03(\tR\tchallenge\x12\x14\n" +
+	"\x05judge\x18\n" +
+	" \x01(\tR\x05judge\"7\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\"\x9c\x01\n" +
