@@ -153,7 +153,10 @@ func (c chart) extent() (low, high float64, ticks []float64) {
 		low, high = 0, 1
 	}
 	if high-low < 1e-12*max(1e-300, math.Abs(high)) {
-		pad := max(math.Abs(high)/10, 1e-6)
+		pad := math.Abs(high) / 10
+		if pad == 0 {
+			pad = 1
+		}
 		if low >= 0 {
 			low = max(0, low-pad)
 		} else {
@@ -332,6 +335,7 @@ func (c chart) HTML() (template.HTML, error) {
 		p(`<path class="grid" d="M%g %sH%g"/><text class="tick y" x="%g" y="%s" dy=".32em">%s</text>`,
 			plotLeft, y, chartWidth-plotRight, plotLeft-7, y, html.EscapeString(c.label(t)))
 	}
+	p(`<text class="tick y" x="%g" y="%g">step</text>`, plotLeft-7, chartHeight-6)
 	for _, t := range stepTicks(c.steps[0], c.steps[len(c.steps)-1]) {
 		p(`<text class="tick x" x="%s" y="%g">%d</text>`, num(c.x(t)), chartHeight-6, t)
 	}

@@ -83,10 +83,10 @@ func vacant(dir string) error {
 		return err
 	}
 	ours := []string{lockName, timesName, timesName + temporary, manifestName + temporary}
+	if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == manifestName }) {
+		return fmt.Errorf("%s: %w: it holds a run; continue it with --resume %s, or choose another folder", dir, ErrExists, dir)
+	}
 	for _, e := range entries {
-		if e.Name() == manifestName {
-			return fmt.Errorf("%s: %w: it holds a run; continue it with --resume %s, or choose another folder", dir, ErrExists, dir)
-		}
 		if slices.Contains(ours, e.Name()) {
 			continue
 		}

@@ -26,13 +26,20 @@ func TestMain(m *testing.M) {
 	}
 	at, err := strconv.Atoi(os.Getenv(killAt))
 	if err == nil {
-		err = small(1).createOrOpen(dying(at), dir)
+		err = mortal().createOrOpen(dying(at), dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// mortal is the run that is killed.
+func mortal() synthetic {
+	s := small(1)
+	s.steps = 5
+	return s
 }
 
 // dying kills the process at the nth change of the folder, counted from 1; a write is made by half before.
@@ -80,14 +87,14 @@ func drive(t *testing.T, dir string, at int) (killed bool) {
 }
 
 func TestKilledAtEveryWriteAndResumedEndsWithTheSameBytes(t *testing.T) {
-	want := small(1).create(t)
+	want := mortal().create(t)
 	deaths := 0
 	for at := 1; ; at++ {
 		dir := filepath.Join(t.TempDir(), "run")
 		killed := drive(t, dir, at)
 		if killed {
 			deaths++
-			if err := small(1).createOrOpen(disk{}, dir); err != nil {
+			if err := mortal().createOrOpen(disk{}, dir); err != nil {
 				t.Fatalf("resume after death at change %d: %v", at, err)
 			}
 		}
@@ -105,7 +112,7 @@ func TestKilledAtEveryWriteAndResumedEndsWithTheSameBytes(t *testing.T) {
 }
 
 func TestKilledAgainAndAgain(t *testing.T) {
-	want := small(1).create(t)
+	want := mortal().create(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for round := range 5 {
 		dir := filepath.Join(t.TempDir(), "run")
@@ -148,7 +155,7 @@ func TestStoppedCleanlyAndResumedEndsWithTheSameBytes(t *testing.T) {
 }
 
 func TestKilledAtARandomTime(t *testing.T) {
-	want := small(1).create(t)
+	want := mortal().create(t)
 	dir := filepath.Join(t.TempDir(), "run")
 	for i := range 8 {
 		cmd := exec.Command(os.Args[0], "-test.run=^$")
@@ -162,7 +169,7 @@ func TestKilledAtARandomTime(t *testing.T) {
 		}
 		_ = cmd.Wait() // it was killed, or it had ended
 	}
-	if err := small(1).createOrOpen(disk{}, dir); err != nil {
+	if err := mortal().createOrOpen(disk{}, dir); err != nil {
 		t.Fatal(err)
 	}
 	if err := Equal(want, dir); err != nil {

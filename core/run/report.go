@@ -175,7 +175,9 @@ func members(v any) settings {
 func (s settings) facts() []fact {
 	var list []fact
 	for name, value := range s {
-		list = append(list, fact{Name: name, Value: value})
+		if name != "" { // a value that is no object
+			list = append(list, fact{Name: name, Value: value})
+		}
 	}
 	slices.SortFunc(list, func(a, b fact) int { return strings.Compare(a.Name, b.Name) })
 	return list
@@ -269,7 +271,9 @@ func facts(m Manifest, c settings) []fact {
 	}
 	var versions []string
 	for _, f := range members(m.Versions).facts() {
-		versions = append(versions, f.Name+" "+f.Value)
+		if f.Name != "harness" {
+			versions = append(versions, f.Name+" "+f.Value)
+		}
 	}
 	if m.Policy != nil {
 		for _, f := range members(m.Policy.Versions).facts() {
@@ -278,7 +282,7 @@ func facts(m Manifest, c settings) []fact {
 			}
 		}
 	}
-	add("Versions", m.Versions["harness"], strings.Join(versions, ", "))
+	add("Versions", orNone("harness ", m.Versions["harness"]), strings.Join(versions, ", "))
 	add("Machine", or(m.Platform.CPU, m.Platform.Arch), fmt.Sprintf("%s/%s, %d cores", m.Platform.OS, m.Platform.Arch, m.Platform.Cores))
 	return list
 }

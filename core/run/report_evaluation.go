@@ -15,7 +15,7 @@ func evaluationTiles(e Evaluation) []tile {
 		v := e.PassAtK[k]
 		tiles = append(tiles, tile{
 			Label: "pass@" + k, After: percent(v.Value),
-			Note: fmt.Sprintf("95 %% interval %s to %s; %d tasks, %d samples each", percent(v.Low), percent(v.High), e.Tasks, e.Samples),
+			Note: fmt.Sprintf("95 %% interval %s to %s; %d tasks, %s", percent(v.Low), percent(v.High), e.Tasks, samples(e.Samples)),
 		})
 	}
 	return append(tiles,

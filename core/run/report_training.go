@@ -69,7 +69,7 @@ func trainingTiles(steps []Step, evaluations []Evaluation) []tile {
 		first, last := ends(steps, of)
 		t := tile{Label: label, Before: format(first.mean), After: format(last.mean), Note: over}
 		if !math.IsNaN(first.err) && !math.IsNaN(last.err) {
-			t.Note += fmt.Sprintf("; ± %s and %s", format(first.err), format(last.err))
+			t.Note += fmt.Sprintf("; standard errors %s and %s", format(first.err), format(last.err))
 		}
 		tiles = append(tiles, t)
 	}
@@ -306,7 +306,7 @@ func evaluationCharts(list []Evaluation) ([]template.HTML, error) {
 	for _, split := range splits {
 		c := chart{
 			title: "Held out: " + split, percent: true, points: true, floor: 0, ceiling: math.NaN(),
-			note: fmt.Sprintf("pass@k over %d tasks with %d samples each; the bars are 95 %% intervals.", by[split][0].Tasks, by[split][0].Samples),
+			note: fmt.Sprintf("pass@k over %d tasks, %s; the bars are 95 %% intervals.", by[split][0].Tasks, samples(by[split][0].Samples)),
 		}
 		ks := map[string]bool{}
 		for _, e := range by[split] {
@@ -341,4 +341,12 @@ func byNumber(a, b string) int {
 		return len(a) - len(b)
 	}
 	return strings.Compare(a, b)
+}
+
+// samples says how many completions a task was given.
+func samples(n int) string {
+	if n == 1 {
+		return "one sample each"
+	}
+	return fmt.Sprintf("%d samples each", n)
 }
