@@ -3,6 +3,7 @@ package mbpp
 import (
 	"slices"
 
+	"github.com/rlvr-harness/harness/benchmarks/pytoken"
 	"github.com/rlvr-harness/harness/core"
 )
 
@@ -12,20 +13,20 @@ import (
 func entry(t core.Task) string {
 	var called []string
 	for _, test := range t.Tests {
-		for _, name := range calls(tokens(test)) {
+		for _, name := range calls(pytoken.Scan(test)) {
 			if !slices.Contains(called, name) {
 				called = append(called, name)
 			}
 		}
 	}
 	if t.Code == "" {
-		known := bound(tokens(t.Setup))
+		known := bound(pytoken.Scan(t.Setup))
 		for _, text := range slices.Concat(t.Imports, t.Tests) {
-			known = append(known, bound(tokens(text))...)
+			known = append(known, bound(pytoken.Scan(text))...)
 		}
-		return only(called, func(name string) bool { return !builtin(name) && !slices.Contains(known, name) })
+		return only(called, func(name string) bool { return !pytoken.Builtin(name) && !slices.Contains(known, name) })
 	}
-	for _, defined := range topLevel(tokens(t.Code)) {
+	for _, defined := range topLevel(pytoken.Scan(t.Code)) {
 		if name := only(called, func(name string) bool { return slices.Contains(defined, name) }); name != "" {
 			return name
 		}
@@ -48,42 +49,42 @@ func only(names []string, wanted func(string) bool) string {
 }
 
 // calls lists the names that are called: a name before a parenthesis that is not an attribute and not being defined.
-func calls(ts []token) []string {
+func calls(ts []pytoken.Token) []string {
 	var names []string
 	for i, t := range ts {
-		if t.kind != name || keyword(t.text) || i+1 >= len(ts) || ts[i+1].text != "(" {
+		if t.Kind != pytoken.Name || pytoken.Keyword(t.Text) || i+1 >= len(ts) || ts[i+1].Text != "(" {
 			continue
 		}
-		if i > 0 && (ts[i-1].text == "." || ts[i-1].text == "def" || ts[i-1].text == "class") {
+		if i > 0 && (ts[i-1].Text == "." || ts[i-1].Text == "def" || ts[i-1].Text == "class") {
 			continue
 		}
-		names = append(names, t.text)
+		names = append(names, t.Text)
 	}
 	return names
 }
 
 // topLevel lists the names that a module defines at its top: functions, classes, and variables.
-func topLevel(ts []token) [3][]string {
+func topLevel(ts []pytoken.Token) [3][]string {
 	var functions, classes, variables []string
 	for i, t := range ts {
-		if !t.first || t.indent > 0 || t.kind != name {
+		if !t.First || t.Indent > 0 || t.Kind != pytoken.Name {
 			continue
 		}
-		at := func(n int) token {
+		at := func(n int) pytoken.Token {
 			if i+n < len(ts) {
 				return ts[i+n]
 			}
-			return token{}
+			return pytoken.Token{}
 		}
 		switch {
-		case t.text == "def":
-			functions = append(functions, at(1).text)
-		case t.text == "async" && at(1).text == "def":
-			functions = append(functions, at(2).text)
-		case t.text == "class":
-			classes = append(classes, at(1).text)
-		case at(1).text == "=" || at(1).text == ":":
-			variables = append(variables, t.text)
+		case t.Text == "def":
+			functions = append(functions, at(1).Text)
+		case t.Text == "async" && at(1).Text == "def":
+			functions = append(functions, at(2).Text)
+		case t.Text == "class":
+			classes = append(classes, at(1).Text)
+		case at(1).Text == "=" || at(1).Text == ":":
+			variables = append(variables, t.Text)
 		}
 	}
 	return [3][]string{functions, classes, variables}
@@ -91,32 +92,32 @@ func topLevel(ts []token) [3][]string {
 
 // bound lists the names that statements bind: by import, def, class, for, as and assignment. It may list too many, never
 // names that the statements only call.
-func bound(ts []token) []string {
+func bound(ts []pytoken.Token) []string {
 	var names []string
 	importing := false
 	for i, t := range ts {
-		if t.first {
+		if t.First {
 			importing = false
 		}
-		if t.kind != name {
+		if t.Kind != pytoken.Name {
 			continue
 		}
 		switch before := previous(ts, i); {
-		case t.text == "import":
+		case t.Text == "import":
 			importing = true
-		case keyword(t.text):
+		case pytoken.Keyword(t.Text):
 		case importing, before == "def", before == "class", before == "for", before == "as":
-			names = append(names, t.text)
-		case i+1 < len(ts) && (ts[i+1].text == "=" || ts[i+1].text == ":="):
-			names = append(names, t.text)
+			names = append(names, t.Text)
+		case i+1 < len(ts) && (ts[i+1].Text == "=" || ts[i+1].Text == ":="):
+			names = append(names, t.Text)
 		}
 	}
 	return names
 }
 
-func previous(ts []token, i int) string {
+func previous(ts []pytoken.Token, i int) string {
 	if i == 0 {
 		return ""
 	}
-	return ts[i-1].text
+	return ts[i-1].Text
 }

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rlvr-harness/harness/benchmarks/pytoken"
 	"github.com/rlvr-harness/harness/benchmarks/rows"
 	"github.com/rlvr-harness/harness/core"
 )
@@ -142,7 +143,7 @@ func parse(row *rows.Object, o Options) (core.Task, error) {
 	}
 	if t.Entry == "" {
 		t.Entry = entry(t)
-	} else if !isName(t.Entry) {
+	} else if !pytoken.IsName(t.Entry) {
 		return t, row.Errorf("entry_point", "%q is not a Python name", t.Entry)
 	}
 	return t, nil

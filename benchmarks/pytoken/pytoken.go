@@ -1,41 +1,49 @@
-package mbpp
+// Package pytoken splits Python into tokens, as far as the readers of benchmarks need it to find names, calls and statements.
+//
+// It accepts any text and checks nothing: whether something is Python is for an interpreter to say.
+package pytoken
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// kinds of tokens
+// Kind is what a token is.
+type Kind int
+
+// The kinds of tokens.
 const (
-	name = iota
-	number
-	literal // a string of any kind
-	operator
+	Name   Kind = iota // keywords too: see Keyword
+	Number             // as a word that begins with a digit
+	String             // of any kind, with its prefix and quotes
+	Operator
 )
 
-// token is a lexical piece of Python, as far as names, calls and top-level definitions need it.
-type token struct {
-	kind int
-	text string
-	// first says that the token begins a logical line; indent is then that line's indentation in characters.
-	first  bool
-	indent int
+// Token is a lexical piece of Python. Comments and space are none.
+type Token struct {
+	Kind Kind
+	Text string
+	// Start is the token's offset in the source, in bytes.
+	Start int
+	// First says that the token begins a logical line; Indent is then that line's indentation in bytes.
+	First  bool
+	Indent int
 }
 
-// tokens splits Python into tokens. It never fails: what is not Python gives some tokens or other.
-func tokens(src string) []token {
-	var out []token
+// Scan splits Python into tokens. It never fails: what is not Python gives some tokens or other.
+func Scan(src string) []Token {
+	var out []Token
 	depth := 0     // of brackets
 	first := true  // at the start of a logical line
-	lineStart := 0 // byte offset of the physical line
+	lineStart := 0 // offset of the physical line
+	indent := -1   // of the physical line, once known
 	for i := 0; i < len(src); {
 		c := src[i]
 		switch {
 		case c == '\n':
 			i++
-			lineStart = i
+			lineStart, indent = i, -1
 			first = first || depth == 0
 		case c == ' ' || c == '\t' || c == '\r' || c == '\f':
 			i++
@@ -52,20 +60,23 @@ func tokens(src string) []token {
 				i++
 			}
 		default:
-			t := token{kind: operator, first: first, indent: i - lineStart}
+			if indent < 0 {
+				indent = i - lineStart
+			}
+			t := Token{Kind: Operator, Start: i, First: first, Indent: indent}
 			end := i
 			if q := quote(src[i:]); q >= 0 {
-				t.kind = literal
+				t.Kind = String
 				end = i + q + stringEnd(src[i+q:])
 			} else if r, size := utf8.DecodeRuneInString(src[i:]); r == '_' || unicode.IsLetter(r) {
-				t.kind = name
-				end = i + size + strings.IndexFunc(src[i+size:]+"\n", func(r rune) bool {
-					return r != '_' && !unicode.In(r, unicode.L, unicode.N, unicode.Mn, unicode.Mc)
+				t.Kind = Name
+				end += size + run(src[i+size:], func(r rune) bool {
+					return r == '_' || unicode.In(r, unicode.L, unicode.N, unicode.Mn, unicode.Mc)
 				})
 			} else if unicode.IsDigit(r) {
-				t.kind = number
-				end = i + strings.IndexFunc(src[i:]+"\n", func(r rune) bool {
-					return r != '_' && r != '.' && !unicode.IsDigit(r) && !unicode.IsLetter(r)
+				t.Kind = Number
+				end += run(src[i:], func(r rune) bool {
+					return r == '_' || r == '.' || unicode.IsDigit(r) || unicode.IsLetter(r)
 				})
 			} else {
 				switch end += size; c {
@@ -81,8 +92,8 @@ func tokens(src string) []token {
 					}
 				}
 			}
-			t.text = src[i:end]
-			if t.text != ";" {
+			t.Text = src[i:end]
+			if t.Text != ";" {
 				first = false
 			}
 			out = append(out, t)
@@ -90,6 +101,16 @@ func tokens(src string) []token {
 		}
 	}
 	return out
+}
+
+// run returns the length of the beginning of s that holds only runes of a kind.
+func run(s string, kind func(rune) bool) int {
+	for i, r := range s {
+		if !kind(r) {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // quote returns the length of the prefix (as in rb"…") before the quote that begins s, or -1 where s begins no string.
@@ -125,21 +146,30 @@ func stringEnd(s string) int {
 	return len(s)
 }
 
-// isName says that s has the form of a Python name and is not a keyword.
-func isName(s string) bool {
-	ts := tokens(s)
-	return len(ts) == 1 && ts[0].kind == name && ts[0].text == s && !keyword(s)
+// IsName says that s has the form of a Python name and is not a keyword.
+func IsName(s string) bool {
+	ts := Scan(s)
+	return len(ts) == 1 && ts[0].Kind == Name && ts[0].Text == s && !Keyword(s)
 }
 
-func keyword(s string) bool { return slices.Contains(keywords, s) }
-func builtin(s string) bool { return slices.Contains(builtins, s) }
+// Keyword says that s is a keyword of Python 3.13.
+func Keyword(s string) bool { return keywords[s] }
 
-// keywords of Python 3.13.
-var keywords = strings.Fields(`False None True and as assert async await break class continue def del elif else except
+// Builtin says that s is a callable of Python's module builtins. Some exceptions that no test calls are missing.
+func Builtin(s string) bool { return builtins[s] }
+
+func set(words string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		m[w] = true
+	}
+	return m
+}
+
+var keywords = set(`False None True and as assert async await break class continue def del elif else except
 	finally for from global if import in is lambda nonlocal not or pass raise return try while with yield`)
 
-// builtins are the callable names of Python 3.13's module builtins, without exceptions that no test calls.
-var builtins = strings.Fields(`abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod
+var builtins = set(`abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod
 	compile complex delattr dict dir divmod enumerate eval exec exit filter float format frozenset getattr globals hasattr
 	hash help hex id input int isinstance issubclass iter len list locals map max memoryview min next object oct open ord
 	pow print property quit range repr reversed round set setattr slice sorted staticmethod str sum super tuple type vars
