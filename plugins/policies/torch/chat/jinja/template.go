@@ -3,7 +3,6 @@ package jinja
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Limits of one rendering.
@@ -41,7 +40,7 @@ func (t *Template) Render(vars map[string]any) (text string, err error) {
 	}
 	s.scope = &scope{vars: map[string]any{}, parent: global}
 	s.run(t.body)
-	return s.out.String(), nil
+	return string(s.out), nil
 }
 
 // value takes over a value of the caller's.
@@ -100,7 +99,7 @@ type scope struct {
 // state is one rendering.
 type state struct {
 	scope *scope
-	out   strings.Builder
+	out   []byte
 	left  int // work that may still be done
 	calls int // macros that are running
 	line  int // of what runs, for errors
@@ -123,10 +122,10 @@ func (s *state) made(text string) string {
 
 func (s *state) write(text string) {
 	s.work(len(text)/8 + 1)
-	if s.out.Len()+len(text) > maxOutput {
+	if len(s.out)+len(text) > maxOutput {
 		fail(s.line, "more than %d bytes of output", maxOutput)
 	}
-	s.out.WriteString(text)
+	s.out = append(s.out, text...)
 }
 
 // run runs statements until one of them jumps.
@@ -151,9 +150,9 @@ func (s *state) in(parent *scope, vars map[string]any, body func() flow) flow {
 // capture returns what body writes.
 func (s *state) capture(body func()) string {
 	before := s.out
-	s.out = strings.Builder{}
+	s.out = nil
 	body()
-	text := s.out.String()
+	text := string(s.out)
 	s.out = before
 	return text
 }

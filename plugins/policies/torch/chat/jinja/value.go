@@ -123,6 +123,8 @@ func typeName(v any) string {
 		return "Namespace"
 	case undefined:
 		return "Undefined"
+	case *loopVar:
+		return "LoopContext"
 	}
 	return "function"
 }
