@@ -66,5 +66,5 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 
 // commands lists every command; each lives in a file of its own name.
 func commands() []*cli.Command {
-	return []*cli.Command{}
+	return []*cli.Command{assetsCommand(), doctorCommand()}
 }

@@ -13,6 +13,9 @@ import (
 // debianSuites are the suites by which an archive is known to be Debian's and not that of some other publisher.
 var debianSuites = []string{"bullseye", "bookworm", "trixie", "forky", "duke", "sid", "oldoldstable", "oldstable", "stable", "testing", "unstable"}
 
+// DebianArchives returns the addresses of the Debian archives that this machine's apt is set up for.
+func DebianArchives() ([]string, error) { return debianArchives("/etc/apt") }
+
 // debianArchives returns the addresses of the Debian archives in the apt configuration folder etc, without repeats.
 func debianArchives(etc string) ([]string, error) {
 	var paths []string

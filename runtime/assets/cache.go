@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -118,23 +117,16 @@ func (c *Cache) Folder() string { return c.dir }
 // List returns the manifest in its order.
 func (c *Cache) List() []Artefact { return slices.Clone(c.list) }
 
-// find returns the artefact called name; an unknown name is answered with those that exist and the nearest.
+// find returns the artefact called name.
 func (c *Cache) find(name string) (Artefact, error) {
 	if i, ok := c.index[name]; ok {
 		return c.list[i], nil
 	}
-	names := make([]string, len(c.list))
-	nearest, best := "", len(name)
-	for i, a := range c.list {
-		names[i] = a.Name
-		if d := levenshtein.ComputeDistance(name, a.Name); d < best {
-			nearest, best = a.Name, d
-		}
+	unknown := &UnknownError{Name: name}
+	for _, a := range c.list {
+		unknown.Known = append(unknown.Known, a.Name)
 	}
-	if nearest != "" {
-		nearest = fmt.Sprintf("; did you mean %s?", nearest)
-	}
-	return Artefact{}, &UnknownError{fmt.Sprintf("assets: no artefact is called %q: there are %s%s", name, strings.Join(names, ", "), nearest)}
+	return Artefact{}, unknown
 }
 
 func (c *Cache) entry(a Artefact) string {

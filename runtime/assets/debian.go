@@ -17,7 +17,7 @@ func (s Debian) String() string { return "Debian source " + s.Package + " (" + s
 
 // Fetch implements Source.
 func (s Debian) Fetch(ctx context.Context, r *Request) error {
-	archives, err := debianArchives("/etc/apt")
+	archives, err := DebianArchives()
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,14 @@ import (
 var errMissing = errors.New("not in the cache")
 
 // UnknownError is about a name that the manifest does not have.
-type UnknownError struct{ text string }
+type UnknownError struct {
+	Name  string
+	Known []string // the names that it has
+}
 
-func (e *UnknownError) Error() string { return e.text }
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("assets: no artefact is called %q; there are %s", e.Name, strings.Join(e.Known, ", "))
+}
 
 // Error is why an artefact could not be had, and what mends it.
 type Error struct {
