@@ -81,7 +81,7 @@ func (m *module) newInstance(ctx context.Context, selection []string) (_ *instan
 		return nil, err
 	}
 	options := in.heap.options([]setting{
-		{"target-version", target},
+		{"target-version", Target},
 		{"lint", []setting{{"select", selection}}},
 	})
 	const utf32 = 2 // PositionEncoding: columns count characters

@@ -3,6 +3,7 @@ package ruffwasm
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,7 @@ func TestVersionIsTheModulesOwn(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	wasm, _ := asset(t)
+	wasm := asset(t)
 	good, err := os.ReadFile(wasm)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +52,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			l, err := Open(context.Background(), row.c)
 			if err == nil {
-				_ = l.Close(context.Background())
+				_ = l.Close()
 				t.Fatal("no error")
 			}
 			for _, w := range row.want {
@@ -64,13 +65,56 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestOpenTakesTheFolderToo(t *testing.T) {
-	wasm, compiled := asset(t)
+	wasm := asset(t)
 	for _, path := range []string{wasm, filepath.Dir(wasm), npmFolder(t, wasm)} {
-		l := openLinter(t, Config{Wasm: path, CompileCache: compiled})
+		l := openLinter(t, Config{Wasm: path, CompileCache: compiledBeside(wasm)})
 		if got := lint(t, l, "import os\n"); len(got) != 1 {
 			t.Errorf("%s: %v", path, got)
 		}
 	}
+}
+
+func TestMachineCodeIsKeptBesideTheModule(t *testing.T) {
+	wasm := asset(t)
+	dir := filepath.Join(t.TempDir(), "store", "1")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(wasm, filepath.Join(dir, wasmName)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, wasmName), dir} {
+		if got, want := compiledBeside(path), dir+".compiled"; got != want {
+			t.Errorf("machine code of %s is kept in %s, want %s", path, got, want)
+		}
+	}
+	if err := os.CopyFS(dir+".compiled", os.DirFS(compiledBeside(wasm))); err != nil { // made by the tests before
+		t.Fatal(err)
+	}
+	sharedLinter(t, Default)
+	before := files(t, dir+".compiled")
+	openLinter(t, Config{Wasm: dir})
+	if after := files(t, dir+".compiled"); !slices.Equal(before, after) || len(after) == 0 {
+		t.Errorf("machine code was made anew: %v, then %v", before, after)
+	}
+	if got := files(t, dir); !slices.Equal(got, []string{wasmName}) {
+		t.Errorf("the module's own folder has %v now", got)
+	}
+}
+
+// files lists the files below dir.
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	var out []string
+	if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			out = append(out, strings.TrimPrefix(path, dir+"/"))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // npmFolder is the folder that npm's archive unpacks to.
@@ -235,7 +279,7 @@ func TestClose(t *testing.T) {
 			}
 		})
 	}
-	if err := l.Close(context.Background()); err != nil {
+	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
 	wg.Wait()
@@ -245,7 +289,7 @@ func TestClose(t *testing.T) {
 	if _, err := l.Diagnostics(context.Background(), "x = 1\n"); !errors.Is(err, ErrClosed) {
 		t.Errorf("diagnostics after close: %v", err)
 	}
-	if err := l.Close(context.Background()); !errors.Is(err, ErrClosed) {
+	if err := l.Close(); err != nil {
 		t.Errorf("closed twice: %v", err)
 	}
 }
@@ -264,7 +308,7 @@ func FuzzLint(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() {
-		if err := other.Close(context.Background()); err != nil {
+		if err := other.Close(); err != nil {
 			f.Error(err)
 		}
 	})

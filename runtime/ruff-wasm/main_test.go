@@ -4,31 +4,30 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
 	"github.com/rlvr-harness/harness/runtime/assets"
 )
 
-// asset returns the path of Ruff's module in the cache and the folder that keeps its machine code.
-func asset(t testing.TB) (wasm, compiled string) {
+// asset returns the path of Ruff's module in the cache.
+func asset(t testing.TB) string {
 	t.Helper()
 	c, err := assets.Open("", nil, assets.Builtin()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if wasm, err = c.Path(context.Background(), Asset); err != nil {
+	wasm, err := c.Path(context.Background(), Asset)
+	if err != nil {
 		t.Fatalf("%v\nthese tests run the real Ruff; fetch it with: harness assets fetch %s", err, Asset)
 	}
-	return wasm, filepath.Join(c.Folder(), "compiled")
+	return wasm
 }
 
 // config returns the configuration of a Linter on the real module.
 func config(t testing.TB, profile string) Config {
 	t.Helper()
-	wasm, compiled := asset(t)
-	return Config{Wasm: wasm, Profile: profile, CompileCache: compiled}
+	return Config{Wasm: asset(t), Profile: profile}
 }
 
 // openLinter returns a Linter of the test's own.
@@ -39,7 +38,7 @@ func openLinter(t testing.TB, c Config) *Linter {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := l.Close(context.Background()); err != nil {
+		if err := l.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
@@ -73,7 +72,7 @@ func sharedLinter(t testing.TB, profile string) *Linter {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	for profile, l := range shared.of {
-		if err := l.Close(context.Background()); err != nil {
+		if err := l.Close(); err != nil {
 			fmt.Fprintf(os.Stderr, "close the linter of profile %s: %v\n", profile, err)
 			code = 1
 		}
@@ -82,9 +81,9 @@ func TestMain(m *testing.M) {
 }
 
 // native returns the executable to compare with, or skips the test.
-func native(t testing.TB, profile string) *Native {
+func native(t testing.TB, profile string) *nativeRuff {
 	t.Helper()
-	n, err := OpenNative(context.Background(), os.Getenv("HARNESS_RUFF"), profile)
+	n, err := openNative(context.Background(), os.Getenv("HARNESS_RUFF"), profile)
 	switch {
 	case err == nil:
 		return n

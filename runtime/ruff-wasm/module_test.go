@@ -46,8 +46,7 @@ func FuzzDataAddresses(f *testing.F) {
 
 // The literals of Ruff's program are where its data segments are: no more, no less.
 func TestLiteralsOfTheModule(t *testing.T) {
-	file, _ := asset(t)
-	wasm, err := os.ReadFile(file)
+	wasm, err := os.ReadFile(asset(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func TestAgreesWithNative(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			theirs, err := n.Files(context.Background(), dir)
+			theirs, err := n.lintFiles(context.Background(), dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +143,7 @@ func TestMaskingAgreesWithIgnoreNoqa(t *testing.T) {
 	for _, comment := range []string{"# noqa", "# noqa: F401", "# ruff: noqa", "# flake8: noqa", "# ruff: ignore[F401]", "# ruff: file-ignore[F401]", "# ruff: disable[F401]", "# x # noqa"} {
 		for _, src := range []string{"import os  " + comment + "\n", comment + "\nimport os\n\nx = 1\n# ruff: enable[F401]\n"} {
 			got := lint(t, l, src)
-			want, _, err := n.Diagnostics(context.Background(), src)
+			want, err := n.lint(context.Background(), src)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -186,32 +186,6 @@ func TestSeveritiesAreThoseOfTheRules(t *testing.T) {
 	}
 }
 
-func TestCompare(t *testing.T) {
-	n := native(t, Default)
-	var sources []string
-	for _, p := range programs {
-		if p.name != "suppressed line" && p.name != "suppressed file" { // native reports on the suppressions themselves
-			sources = append(sources, p.src)
-		}
-	}
-	rounds, err := Compare(context.Background(), sharedLinter(t, Default), n, sources, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(rounds) != 2 {
-		t.Fatalf("%d rounds, want 2", len(rounds))
-	}
-	for _, r := range rounds {
-		t.Logf("CPU time of %d lints: ours %v, native %v", len(sources), r.Ours, r.Native)
-		if r.Ours <= 0 || r.Native <= 0 {
-			t.Errorf("a round without time: %+v", r)
-		}
-	}
-	if _, err := Compare(context.Background(), sharedLinter(t, Classic), n, sources, 1); err == nil {
-		t.Error("different profiles were compared")
-	}
-}
-
 func TestOpenNativeRefuses(t *testing.T) {
 	dir := t.TempDir()
 	script := func(name, body string) string {
@@ -228,19 +202,29 @@ func TestOpenNativeRefuses(t *testing.T) {
 		{"an unknown profile", "", "strict", "classic and default"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if _, err := OpenNative(context.Background(), row.path, row.profile); err == nil || !strings.Contains(err.Error(), row.want) {
+			if _, err := openNative(context.Background(), row.path, row.profile); err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("%v\nwant %q", err, row.want)
 			}
 		})
 	}
 	for _, body := range []string{"exit 2", "echo nonsense"} {
 		path := script("ruff", `if [ "$1" = --version ]; then echo ruff `+Release+`; else `+body+`; fi`)
-		n, err := OpenNative(context.Background(), path, Default)
+		n, err := openNative(context.Background(), path, Default)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := n.Diagnostics(context.Background(), "x = 1\n"); err == nil {
+		if got, err := n.lint(context.Background(), "x = 1\n"); err == nil {
 			t.Errorf("%s: %v", body, got)
+		}
+	}
+}
+
+// BenchmarkNative is a process for each program of BenchmarkLint: the baseline.
+func BenchmarkNative(b *testing.B) {
+	n := native(b, Default)
+	for i := 0; b.Loop(); i++ {
+		if _, err := n.lint(context.Background(), programs[i%len(programs)].src); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -13,8 +13,8 @@ const (
 	Default = "default"
 )
 
-// target is the Python that programs run on; Ruff's idea of syntax and of modern spelling depends on it.
-const target = "py313"
+// Target is the Python that programs run on; Ruff's idea of syntax and of modern spelling depends on it.
+const Target = "py313"
 
 // Profiles lists the names of the profiles.
 func Profiles() []string { return []string{Classic, Default} }

@@ -50,3 +50,11 @@ func readWasm(path string) ([]byte, error) {
 	}
 	return wasm, nil
 }
+
+// compiledBeside is the folder of machine code that belongs to the module at path, a file or its folder.
+func compiledBeside(path string) string {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		path = filepath.Dir(path)
+	}
+	return filepath.Clean(path) + ".compiled"
+}

@@ -9,38 +9,36 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"time"
 )
 
-// Native is a Ruff executable, run as a process per program: the baseline that this package is measured and checked
-// against. Nothing that grades programs uses it.
-type Native struct {
+// nativeRuff is a Ruff executable: what this package is checked against.
+type nativeRuff struct {
 	path string
 	args []string
 }
 
-// OpenNative finds the executable ("" looks for "ruff" in $PATH), which must be of the release that this package hosts.
-func OpenNative(ctx context.Context, path, profile string) (*Native, error) {
+// openNative finds the executable ("" looks for "ruff" in $PATH), which must be of the release that this package hosts.
+func openNative(ctx context.Context, path, profile string) (*nativeRuff, error) {
 	selection, err := selection(profile)
 	if err != nil {
-		return nil, fmt.Errorf("ruffwasm: native: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	mend := "install it with: pip install ruff==" + Release
 	if path == "" {
 		if path, err = exec.LookPath("ruff"); err != nil {
-			return nil, fmt.Errorf("ruffwasm: native: %w; %s", err, mend)
+			return nil, fmt.Errorf("%w; %s", err, mend)
 		}
 	}
 	out, err := exec.CommandContext(ctx, path, "--version").Output()
 	if err != nil {
-		return nil, fmt.Errorf("ruffwasm: native: ask %s for its version: %w; %s", path, err, mend)
+		return nil, fmt.Errorf("ask %s for its version: %w; %s", path, err, mend)
 	}
 	if have := strings.TrimPrefix(strings.TrimSpace(string(out)), "ruff "); have != Release {
-		return nil, fmt.Errorf("ruffwasm: native: %s is version %s, want %s; %s", path, have, Release, mend)
+		return nil, fmt.Errorf("%s is version %s, want %s; %s", path, have, Release, mend)
 	}
-	return &Native{path: path, args: []string{
+	return &nativeRuff{path: path, args: []string{
 		"check", "--isolated", "--no-cache", "--quiet", "--ignore-noqa", "--output-format", "json",
-		"--select", strings.Join(selection, ","), "--target-version", target,
+		"--select", strings.Join(selection, ","), "--target-version", Target,
 	}}, nil
 }
 
@@ -65,24 +63,23 @@ func (f nativeFinding) diagnostic() Diagnostic {
 	}
 }
 
-// Diagnostics lints one program in a process of its own and returns its findings, sorted as Linter's are, and the CPU time
-// of the process.
-func (n *Native) Diagnostics(ctx context.Context, src string) ([]Diagnostic, time.Duration, error) {
-	found, cpu, err := n.check(ctx, src, "-")
+// lint lints one program in a process of its own and returns its findings, sorted as Linter's are.
+func (n *nativeRuff) lint(ctx context.Context, src string) ([]Diagnostic, error) {
+	found, err := n.check(ctx, src, "-")
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	out := make([]Diagnostic, len(found))
 	for i, f := range found {
 		out[i] = f.diagnostic()
 	}
 	sortDiagnostics(out)
-	return out, cpu, nil
+	return out, nil
 }
 
-// Files lints the files of a folder in one process and returns the sorted findings of each by its path.
-func (n *Native) Files(ctx context.Context, dir string) (map[string][]Diagnostic, error) {
-	found, _, err := n.check(ctx, "", dir)
+// lintFiles lints the files of a folder in one process and returns the sorted findings of each by its path.
+func (n *nativeRuff) lintFiles(ctx context.Context, dir string) (map[string][]Diagnostic, error) {
+	found, err := n.check(ctx, "", dir)
 	if err != nil {
 		return nil, err
 	}
@@ -96,18 +93,18 @@ func (n *Native) Files(ctx context.Context, dir string) (map[string][]Diagnostic
 	return out, nil
 }
 
-func (n *Native) check(ctx context.Context, stdin, what string) ([]nativeFinding, time.Duration, error) {
+func (n *nativeRuff) check(ctx context.Context, stdin, what string) ([]nativeFinding, error) {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, n.path, append(slices.Clone(n.args), what)...)
 	cmd.Stdin, cmd.Stderr = strings.NewReader(stdin), &stderr
 	stdout, err := cmd.Output()
 	// Exit status 1 says that there are findings.
 	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
-		return nil, 0, fmt.Errorf("ruffwasm: native: run %s: %w\n%s", n.path, err, stderr.Bytes())
+		return nil, fmt.Errorf("run %s: %w\n%s", n.path, err, stderr.Bytes())
 	}
 	var found []nativeFinding
 	if err := json.Unmarshal(stdout, &found); err != nil {
-		return nil, 0, fmt.Errorf("ruffwasm: native: read the findings of %s: %w", n.path, err)
+		return nil, fmt.Errorf("read the findings of %s: %w", n.path, err)
 	}
-	return found, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+	return found, nil
 }
