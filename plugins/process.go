@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -83,8 +82,8 @@ type instance struct {
 	tail   *tail
 }
 
-// openProcess finds, starts and configures a plugin.
-func openProcess(ctx context.Context, kind Kind, o Options) (*process, error) {
+// findProcess finds a plugin's file and says what keeps it from being started.
+func findProcess(kind Kind, o Options) (*process, error) {
 	f, err := locate(kind, o.Name, o.Search)
 	if err != nil {
 		return nil, err
@@ -103,8 +102,17 @@ func openProcess(ctx context.Context, kind Kind, o Options) (*process, error) {
 		return nil, p.failure("Start", "", Refused, fmt.Errorf(
 			"%s has sha256 %s where %s is expected: the file has changed; rebuild the version that was recorded, or start a new run", f.Path, p.sum, want), nil)
 	}
-	for _, other := range f.Shadowed {
-		p.log().Warn("a second plugin of this name is not used", "plugin", p.label(), "used", f.Path, "not_used", other,
+	return p, nil
+}
+
+// openProcess finds, starts and configures a plugin.
+func openProcess(ctx context.Context, kind Kind, o Options) (*process, error) {
+	p, err := findProcess(kind, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range p.found.Shadowed {
+		p.log().Warn("a second plugin of this name is not used", "plugin", p.label(), "used", p.found.Path, "not_used", other,
 			"why", "its folder comes later on the search path; open it by its path")
 	}
 	if o.Host != nil {
@@ -318,12 +326,11 @@ func (r *instance) stop() {
 	}
 }
 
-// introduce asks who the plugin is and gives it its settings.
-func (p *process) introduce(ctx context.Context, run *instance) (Info, error) {
-	client := wire.NewPluginServiceClient(run.conn)
+// ask asks who the plugin is.
+func (p *process) ask(ctx context.Context, run *instance) (Info, error) {
 	var info Info
 	err := p.try(ctx, run, "Info", "", p.opts.Timeout, func(ctx context.Context) error {
-		r, err := client.Info(ctx, &wire.InfoRequest{})
+		r, err := wire.NewPluginServiceClient(run.conn).Info(ctx, &wire.InfoRequest{})
 		if err != nil {
 			return err
 		}
@@ -334,10 +341,18 @@ func (p *process) introduce(ctx context.Context, run *instance) (Info, error) {
 		return Info{}, err
 	}
 	info.Path, info.SHA256, info.Shadowed = p.found.Path, p.sum, p.found.Shadowed
+	return info, nil
+}
+
+// introduce asks who the plugin is and gives it its settings.
+func (p *process) introduce(ctx context.Context, run *instance) (Info, error) {
+	info, err := p.ask(ctx, run)
+	if err != nil {
+		return Info{}, err
+	}
 	if p.found.Name == "" { // only before other goroutines know p: a restart finds the name set
 		p.found.Name = info.Name
 	}
-
 	settings, err := mergeSet(info.Schema, p.opts.Settings, p.opts.Set)
 	if err == nil {
 		err = checkSettings(info.Schema, settings)
@@ -351,7 +366,7 @@ func (p *process) introduce(ctx context.Context, run *instance) (Info, error) {
 	}
 	var invalid error
 	err = p.try(ctx, run, "Configure", fmt.Sprintf("settings %.200s", settings), limit, func(ctx context.Context) error {
-		r, err := client.Configure(ctx, &wire.ConfigureRequest{Settings: string(settings), Host: p.host.address()})
+		r, err := wire.NewPluginServiceClient(run.conn).Configure(ctx, &wire.ConfigureRequest{Settings: string(settings), Host: p.host.address()})
 		if status.Code(err) == codes.InvalidArgument {
 			invalid = errors.New(status.Convert(err).Message())
 			return nil
@@ -507,33 +522,16 @@ func (p *process) close() {
 	p.host.close()
 }
 
-// Inspect starts the plugin at path, asks who it is, and stops it. It gives no settings, so nothing is loaded.
-func Inspect(ctx context.Context, kind Kind, path string) (Info, error) {
-	p := &process{opts: Options{Name: path, Timeout: defaultTimeout}, kind: kind, found: Found{Kind: kind, Path: path}}
-	if k, n, ok := parseFileName(filepath.Base(path)); ok && k == kind {
-		p.found.Name = n
-	}
-	if err := checkFile(path); err != nil {
-		return Info{}, p.failure("Start", "", Refused, err, nil)
-	}
-	sum, err := fileSHA256(path)
+// Inspect starts the plugin that o names, asks who it is, and stops it. It gives no settings, so nothing is loaded.
+func Inspect(ctx context.Context, kind Kind, o Options) (Info, error) {
+	p, err := findProcess(kind, o)
 	if err != nil {
-		return Info{}, p.failure("Start", "", Refused, err, nil)
+		return Info{}, err
 	}
 	run, err := p.start(ctx)
 	if err != nil {
 		return Info{}, err
 	}
 	defer run.stop()
-	var info Info
-	err = p.try(ctx, run, "Info", "", defaultTimeout, func(ctx context.Context) error {
-		r, err := wire.NewPluginServiceClient(run.conn).Info(ctx, &wire.InfoRequest{})
-		if err != nil {
-			return err
-		}
-		info = infoFromWire(r)
-		return checkInfo(info, kind, p.found.Name)
-	})
-	info.Path, info.SHA256 = path, sum
-	return info, err
+	return p.ask(ctx, run)
 }
