@@ -1,0 +1,89 @@
+package pythonwasm
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/rlvr-harness/harness/runtime/python-wasm/grade"
+)
+
+// Config says where the interpreter is and what a program may use. The zero value of a limit is its default.
+type Config struct {
+	// Image is the folder of the Python image, the asset "python-image". It has no default.
+	Image string
+	// Workers is how many programs run at once; 0 is the number of processors.
+	Workers int
+	// Fuel is the work that a program and its tests may do together, in function entries, loop turns and 64-byte steps of bulk memory
+	// work of the interpreter; 0 is FuelMultiple times what the task's reference solution takes, and at least FuelFloor.
+	Fuel int64
+	// Wall is a safety net: an interpreter that is still running after it says nothing about its program, which is tried again. 0 is
+	// DefaultWall.
+	Wall time.Duration
+	// Sleep is how long a program may sleep; nobody waits, since its clock is virtual. 0 is DefaultSleep.
+	Sleep time.Duration
+	// MemoryMiB is the linear memory that a program may use, interpreter and its data included (about 30 MiB); 0 is MaxMemoryMiB.
+	MemoryMiB int
+	// OutputBytes is how much a program may print; 0 is DefaultOutputBytes.
+	OutputBytes int64
+	// SourceBytes is the longest program that is run; 0 is DefaultSourceBytes.
+	SourceBytes int
+	// Portable does without memory files and page maps, as machines other than Linux do: the same verdicts, more slowly.
+	Portable bool
+}
+
+// Defaults and bounds of Config.
+const (
+	// FuelFloor is about a second of this interpreter's work, a quarter of a second of a native one's.
+	FuelFloor = 600_000_000
+	// FuelMultiple is how much slower than the reference solution a program may be.
+	FuelMultiple = 4
+	// FuelWithoutReference is the limit where a task has no reference solution that passes.
+	FuelWithoutReference = 2_000_000_000
+	// fuelOfReferences bounds the reference solutions themselves; MBPP's slowest takes an eighth of it.
+	fuelOfReferences = 20_000_000_000
+
+	DefaultWall        = 2 * time.Minute
+	DefaultSleep       = 10 * time.Second
+	DefaultOutputBytes = 1 << 20
+	DefaultSourceBytes = 1 << 20
+	MaxMemoryMiB       = 128
+	// minMemoryMiB is what the interpreter needs before a program has anything.
+	minMemoryMiB = 40
+)
+
+func (c Config) resolve() (Config, error) {
+	switch {
+	case c.Image == "":
+		return c, fmt.Errorf("open python: Config.Image is empty; it is the folder of the asset python-image")
+	case c.Workers < 0 || c.Fuel < 0 || c.Wall < 0 || c.Sleep < 0 || c.OutputBytes < 0 || c.SourceBytes < 0:
+		return c, fmt.Errorf("open python: a limit is below zero: %+v", c)
+	case c.MemoryMiB != 0 && (c.MemoryMiB < minMemoryMiB || c.MemoryMiB > MaxMemoryMiB):
+		return c, fmt.Errorf("open python: memory of %d MiB; between %d and %d are possible", c.MemoryMiB, minMemoryMiB, MaxMemoryMiB)
+	}
+	if c.Workers == 0 {
+		c.Workers = runtime.NumCPU()
+	}
+	setDefault(&c.Wall, DefaultWall)
+	setDefault(&c.Sleep, DefaultSleep)
+	setDefault(&c.MemoryMiB, MaxMemoryMiB)
+	setDefault(&c.OutputBytes, DefaultOutputBytes)
+	setDefault(&c.SourceBytes, DefaultSourceBytes)
+	return c, nil
+}
+
+func setDefault[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+// limits are those of a verdict with the given fuel.
+func (c Config) limits(fuel int64) grade.Limits {
+	l := grade.Limits{Fuel: fuel, Wall: c.Wall, Sleep: c.Sleep, Output: c.OutputBytes, SourceBytes: c.SourceBytes}
+	if c.MemoryMiB < MaxMemoryMiB {
+		l.MemoryBytes = int64(c.MemoryMiB) << 20
+	}
+	return l
+}

@@ -1,0 +1,416 @@
+"""The task compiler: splits each test into what the program's interpreter evaluates and what the grader's interpreter judges.
+
+compile_task takes a task as JSON and returns JSON. It runs in a clean interpreter, on the task's own text only: a program is never
+seen here. The rules, with f the function that the task asks for:
+
+    assert f(3)[0] == 4            program: f(3)[0]           grader: __v[0] == 4
+    assert set(f(a)) == set(f(b))  program: f(a); f(b)        grader: set(__v[0]) == set(__v[1])
+    assert math.isclose(f(1), e)   program: f(1)              grader: math.isclose(__v[0], e)
+    xs = [1]; f(xs); assert xs     program: xs = [1]; f(xs)   grader: __v[0]
+
+The largest chain of calls, attributes and subscripts that begins at a name of the program goes to the program; everything around it,
+and with it every expected value, stays with the grader. Where such a chain uses names that only the surrounding expression binds
+(comprehensions, lambdas), the expression around it moves as well, up to the nearest operand: its value then crosses, and the test is
+weak only if a comparison moved too. Statements with blocks (for, try, with, def) run in the grader, which calls the program's
+functions from afar.
+"""
+
+import ast
+import base64
+import builtins
+import json
+import marshal
+import sys
+
+
+class CannotSplit(Exception):
+    """The expression under work has no value of its own; the one around it must move to the program."""
+
+
+class Weak(Exception):
+    """The test can only be judged inside the program's interpreter; the argument says why."""
+
+
+LAZY = (ast.BoolOp, ast.IfExp)
+SIMPLE = (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom, ast.AnnAssign, ast.AugAssign)
+CONSTANT = (ast.Constant, ast.Tuple, ast.UnaryOp, ast.USub, ast.expr_context)
+# Functions whose answer is the judgement: inside the program they would judge what the program says of itself.
+JUDGING = {"isinstance", "issubclass", "all", "any", "callable", "hasattr"}
+
+
+def names_read(node):
+    return [x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)]
+
+
+def names_bound(node):
+    bound = set()
+    for x in ast.walk(node):
+        if isinstance(x, ast.Name) and not isinstance(x.ctx, ast.Load):
+            bound.add(x.id)
+        elif isinstance(x, ast.arg):
+            bound.add(x.arg)
+        elif isinstance(x, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            bound.add(x.name)
+        elif isinstance(x, ast.alias):
+            bound.add((x.asname or x.name).split(".")[0])
+        elif isinstance(x, ast.ExceptHandler) and x.name:
+            bound.add(x.name)
+    return bound
+
+
+def chain_root(node):
+    """The name at the bottom of a chain of attributes, subscripts and calls, or None."""
+    while True:
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, (ast.Attribute, ast.Subscript)):
+            node = node.value
+        else:
+            return node.id if isinstance(node, ast.Name) else None
+
+
+def chain_calls(node):
+    while True:
+        if isinstance(node, ast.Call):
+            return True
+        if not isinstance(node, (ast.Attribute, ast.Subscript)):
+            return False
+        node = node.value
+
+
+def expression(node):
+    return compile(ast.fix_missing_locations(ast.Expression(node)), "<test>", "eval")
+
+
+def statements(nodes):
+    return compile(ast.fix_missing_locations(ast.Module(nodes, [])), "<test>", "exec")
+
+
+class Task:
+    """Which names belong to whom. A name that neither builtins, imports, judge nor clean set-up define is the program's."""
+
+    def __init__(self, task):
+        self.imports = "\n".join(task["imports"])
+        self.namespace = {"__builtins__": builtins, "__name__": "__main__"}
+        exec(compile(self.imports, "<imports>", "exec"), self.namespace)
+        self.clean = set(dir(builtins)) | set(self.namespace)
+        self.program = set()  # names that are the program's although they are known: entries, and what the set-up derives from them
+        self.entries = set()
+        self.trees = [self.parse(t) for t in task["tests"]]
+        good = [t for t in self.trees if isinstance(t, ast.Module)]
+        judge = ast.parse(task["judge"])
+        judge_names = names_bound_outside(judge)
+        self.find_entry(task["entry"], good, judge_names)
+        self.implicit = self.find_forgotten_imports(good + [judge], judge_names)
+        self.split_setup(ast.parse(task["setup"]))
+        exec(compile(judge, "<judge>", "exec"), self.namespace)
+        self.judge_only = judge_names - self.clean
+        self.clean |= judge_names
+
+    @staticmethod
+    def parse(text):
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
+            return "%s: %s" % (type(e).__name__, e)
+
+    def is_programs(self, name):
+        return name in self.program or name not in self.clean
+
+    def find_entry(self, entry, trees, judge_names):
+        if entry:
+            self.entries = {entry}
+            self.program.add(entry)
+            return
+        known = self.clean | judge_names
+        if any(n not in known for t in trees for n in names_read(t)):
+            return
+        # Every name of the tests is known: the program redefines a builtin. It is the leftmost call of the first assert.
+        for t in trees:
+            node = t.body[0].test if t.body and isinstance(t.body[0], ast.Assert) else None
+            while isinstance(node, (ast.Compare, ast.UnaryOp, ast.BoolOp)):
+                node = node.left if isinstance(node, ast.Compare) else node.operand if isinstance(node, ast.UnaryOp) else node.values[0]
+            if isinstance(node, ast.Call) and chain_root(node):
+                self.entries = {chain_root(node)}
+                self.program |= self.entries
+                return
+
+    def find_forgotten_imports(self, trees, judge_names):
+        """Modules of the standard library that the tests use as `name.attribute` and nobody imports."""
+        found = set()
+        for t in trees:
+            qualified = {id(x.value) for x in ast.walk(t) if isinstance(x, ast.Attribute)}
+            for x in ast.walk(t):
+                if isinstance(x, ast.Name) and id(x) in qualified and x.id in sys.stdlib_module_names and x.id not in self.clean | judge_names:
+                    found.add(x.id)
+        usable = []
+        for name in sorted(found):
+            try:
+                self.namespace[name] = __import__(name)
+            except ImportError:
+                continue
+            usable.append(name)
+            self.clean.add(name)
+        return usable
+
+    def split_setup(self, tree):
+        """Set-up that does not touch the program also runs in the grader; names that the rest binds are the program's."""
+        clean = []
+        for node in tree.body:
+            bound = names_bound(node)
+            if not any(self.is_programs(n) for n in names_read(node) if n not in bound):
+                try:
+                    exec(statements([node]), self.namespace)
+                    clean.append(node)
+                    self.clean |= bound
+                    continue
+                except Exception:
+                    pass
+            self.program |= bound
+            for x in ast.walk(node):
+                if isinstance(x, (ast.Attribute, ast.Subscript)) and isinstance(x.ctx, ast.Store) and chain_root(x):
+                    self.program.add(chain_root(x))
+        self.clean_setup = clean
+
+    def reads_program(self, node, bound=frozenset()):
+        return any(self.is_programs(n) and n not in bound for n in names_read(node))
+
+
+def names_bound_outside(tree):
+    """Names that the top level of a module binds."""
+    out = set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            out.add(node.name)
+        else:
+            out |= names_bound(node)
+    return out
+
+
+class Split:
+    """One test, split. shared and needed come from an earlier attempt: mutable variables that the program was handed, which are the
+    program's from then on, and variables that the program's part reads."""
+
+    def __init__(self, task, tree, shared, needed):
+        self.task = task
+        self.shared, self.needed = shared, needed
+        self.program, self.clean = set(task.program), set(task.clean)
+        self.ops, self.source = [], []
+        self.reason = None  # why a part that moved makes the test weak
+        self.values = 0
+        self.before, self.residual = [], []
+        self.mutable, self.touched = set(), set()
+        self.instances = set()  # variables that hold an instance of a class of the program
+        body = [n for n in tree.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+        for node in body:
+            if isinstance(node, ast.Assert):
+                self.add_assert(node)
+            elif isinstance(node, SIMPLE):
+                self.add_simple(node)
+            else:
+                raise Weak("statement " + type(node).__name__)
+        if not self.residual:
+            raise Weak("no assert")
+        bound = set().union(*[names_bound(n) for n in body])
+        self.now_shared = self.mutable & self.touched
+        self.now_needed = self.touched & bound
+
+    def result(self):
+        test = self.residual[0] if len(self.residual) == 1 else ast.BoolOp(ast.And(), self.residual)
+        return {
+            "ops": self.ops,
+            "weak": self.reason,
+            "source": self.source,
+            "residual_source": ast.unparse(test),
+            "residual": expression(test),
+            "before": statements(self.before) if self.before else None,
+            "lazy": any(isinstance(x, LAZY) for n in self.residual for x in ast.walk(n)),
+        }
+
+    def is_programs(self, name):
+        return name in self.program or name not in self.clean
+
+    def is_function(self, name):
+        """A name that the program itself defines, not one that set-up or test bound to what the program returned."""
+        return self.is_programs(name) and (name not in self.program or name in self.task.entries)
+
+    def reads_program(self, node, bound=frozenset()):
+        return any(self.is_programs(n) and n not in bound for n in names_read(node))
+
+    def add_op(self, kind, code, node):
+        self.ops.append((kind, code))
+        self.source.append(ast.unparse(node))
+        self.touched |= set(names_read(node))
+
+    def add_assert(self, node):
+        self.moved = []
+        test = node.test
+        # Compared with something that does not name the program, a call of a name in capitals is a function, not a class.
+        self.literal = isinstance(test, (ast.Call, ast.UnaryOp)) or (
+            isinstance(test, ast.Compare) and any(not self.reads_program(x) for x in [test.left, *test.comparators])
+        )
+        self.residual.append(self.operand(test, frozenset()))
+        for x in self.moved:
+            x = self.fold_judge(x)
+            self.add_op("E", expression(x), x)
+
+    def add_simple(self, node):
+        bound = names_bound(node)
+        augments = isinstance(node, ast.AugAssign) and any(n in self.program for n in bound)
+        if bound & self.shared or self.reads_program(node) or augments:
+            node = self.fold_judge(node)
+            self.add_op("P", statements([node]), node)
+            self.program |= bound
+            value = getattr(node, "value", None)
+            if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id[:1].isupper():
+                self.instances |= bound
+            return
+        if bound & self.needed:
+            node = self.fold_judge(node)
+            self.add_op("P", statements([node]), node)
+        self.before.append(node)
+        self.clean |= bound
+        value = getattr(node, "value", None)
+        if value is not None and not all(isinstance(x, CONSTANT) for x in ast.walk(value)):
+            self.mutable |= bound
+
+    def fold_judge(self, node):
+        """Names of the judge never meet the program: what the program's part needs of them is computed here, once."""
+        hidden = self.task.judge_only
+        if not hidden or not any(n in hidden for n in names_read(node)):
+            return node
+        split = self
+
+        class Fold(ast.NodeTransformer):
+            def visit(self, n):
+                if isinstance(n, ast.expr) and not split.reads_program(n) and any(x in hidden for x in names_read(n)):
+                    try:
+                        value = eval(expression(n), dict(split.task.namespace))
+                        literal = ast.parse(repr(value), mode="eval").body
+                        if ast.literal_eval(literal) == value:
+                            return literal
+                    except Exception:
+                        pass
+                    raise CannotSplit("a value of the judge that is no literal")
+                return self.generic_visit(n)
+
+        return Fold().visit(ast.parse(ast.unparse(node)).body[0] if isinstance(node, ast.stmt) else ast.parse(ast.unparse(node), mode="eval").body)
+
+    def move(self, node, bound, whole=True):
+        """Gives node to the program and returns what stands for its value."""
+        if bound & set(names_read(node)):
+            raise CannotSplit
+        called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+        if whole and not self.literal and called[:1].isupper() and called not in self.task.entries:
+            raise Weak("instance of a class of the program")
+        if not whole:
+            if any(isinstance(x, (ast.Compare, ast.BoolOp)) for x in ast.walk(node)):
+                self.reason = "comparison inside the program"
+            if called in JUDGING:
+                self.reason = called + " inside the program"
+        self.moved.append(node)
+        self.values += 1
+        return ast.Subscript(ast.Name("__v", ast.Load()), ast.Constant(self.values - 1), ast.Load())
+
+    def operand(self, node, bound):
+        """A position whose value may cross: what cannot be split moves up to here and no further."""
+        if not self.reads_program(node, bound):
+            return node
+        mark = len(self.moved), self.values, self.reason
+        try:
+            return self.visit(node, bound)
+        except CannotSplit:
+            del self.moved[mark[0]:]
+            self.values, self.reason = mark[1:]
+            return self.move(node, bound, whole=False)
+
+    def visit(self, node, bound):
+        if not isinstance(node, ast.AST) or not self.reads_program(node, bound):
+            return node
+        if isinstance(node, (ast.Call, ast.Attribute, ast.Subscript)):
+            root = chain_root(node)
+            if root in bound:
+                raise CannotSplit
+            if root and self.is_programs(root):
+                if chain_calls(node) or not self.is_function(root) or isinstance(node, ast.Attribute):
+                    return self.move(node, bound)
+                raise CannotSplit
+        if isinstance(node, ast.Name):
+            if self.is_function(node.id):
+                raise CannotSplit  # passed to something
+            return self.move(node, bound)
+        if isinstance(node, (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.IfExp, ast.Tuple, ast.List, ast.Set, ast.Dict,
+                             ast.FormattedValue, ast.JoinedStr)):
+            return self.children(node, bound, self.operand)
+        if isinstance(node, ast.Lambda):
+            raise CannotSplit
+        if isinstance(node, (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)):
+            return self.children(node, bound | names_bound(node), self.visit)
+        if isinstance(node, ast.Call):
+            for a in node.args + [k.value for k in node.keywords]:
+                if isinstance(a, ast.Name) and (a.id in self.instances or self.is_function(a.id)):
+                    raise CannotSplit
+        return self.children(node, bound, self.visit)
+
+    def children(self, node, bound, f):
+        fields = {}
+        for name, v in ast.iter_fields(node):
+            if isinstance(v, list):
+                v = [f(x, bound) if isinstance(x, ast.expr) else self.visit(x, bound) if isinstance(x, ast.AST) else x for x in v]
+            elif isinstance(v, ast.expr):
+                v = f(v, bound)
+            elif isinstance(v, ast.AST) and not isinstance(v, (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)):
+                v = self.children(v, bound, f)
+            fields[name] = v
+        return type(node)(**fields)
+
+
+def whole_test(tree, why):
+    """The test runs inside the program's interpreter and is weak."""
+    return {"ops": [("P", compile(tree, "<test>", "exec"))], "weak": why, "source": [ast.unparse(tree)], "residual_source": "",
+            "residual": None, "before": None, "lazy": False}
+
+
+def split_test(task, tree, forced_weak):
+    if isinstance(tree, str):
+        return {"ops": [], "weak": None, "error": tree, "source": [], "residual_source": "", "residual": None, "before": None, "lazy": False}
+    if forced_weak:
+        return whole_test(tree, forced_weak)
+    shared, needed = set(), set()
+    try:
+        while True:  # each round adds names, of which there are finitely many
+            s = Split(task, tree, shared, needed)
+            if s.now_shared <= shared and s.now_needed <= needed:
+                return s.result()
+            shared |= s.now_shared
+            needed |= s.now_needed
+    except (Weak, CannotSplit) as e:
+        return whole_test(tree, str(e) or "expression that does not split")
+
+
+def pack(code):
+    return base64.b64encode(marshal.dumps(code)).decode() if code is not None else None
+
+
+def code_of(text):
+    return pack(compile(text, "<task>", "exec")) if text.strip() else None
+
+
+def compile_task(text):
+    spec = json.loads(text)
+    task = Task(spec)
+    tests = []
+    for i, tree in enumerate(task.trees):
+        r = split_test(task, tree, spec["weak"].get(str(i)))
+        r["ops"] = [[kind, pack(code)] for kind, code in r["ops"]]
+        r["residual"], r["before"] = pack(r["residual"]), pack(r["before"])
+        tests.append(r)
+    imports = task.imports + "".join("\nimport " + m for m in task.implicit)
+    return json.dumps({
+        "imports": code_of(task.imports),
+        "setup": code_of(spec["setup"]),
+        "grader_imports": code_of(imports),
+        "grader_setup": pack(statements(task.clean_setup)) if task.clean_setup else None,
+        "judge": code_of(spec["judge"]),
+        "tests": tests,
+    }).encode()

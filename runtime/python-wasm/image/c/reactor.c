@@ -1,0 +1,83 @@
+/* The reactor's life: CPython is initialised once (harness_init), modules are imported (harness_warm), and the memory is then
+ * frozen as the snapshot from which every sandbox starts. */
+#include "reactor.h"
+
+unsigned char *input_buffer, *output_buffer;
+
+/* Package wasm makes every function and loop count fuel down and call this when there is none. */
+IMPORT("refill") void host_refill(void);
+EXPORT("harness_refill") void harness_refill(void) { host_refill(); }
+
+EXPORT("harness_input") unsigned char *harness_input(void) { return input_buffer; }
+EXPORT("harness_output") unsigned char *harness_output(void) { return output_buffer; }
+
+static int failed(PyStatus status) {
+    fprintf(stderr, "initialise CPython: %s: %s\n", status.func ? status.func : "?", status.err_msg ? status.err_msg : "?");
+    return 1;
+}
+
+EXPORT("harness_init") int harness_init(int unused) {
+    PyPreConfig pre;
+    PyPreConfig_InitIsolatedConfig(&pre);
+    pre.utf8_mode = 1;
+    PyStatus status = Py_PreInitialize(&pre);
+    if (PyStatus_Exception(status)) return failed(status);
+
+    PyConfig config;
+    PyConfig_InitIsolatedConfig(&config);
+    config.use_hash_seed = 1; /* the order of sets must not differ between runs */
+    config.hash_seed = 0;
+    config.site_import = 0;
+    config.write_bytecode = 0;
+    config.pathconfig_warnings = 0;
+    config.install_signal_handlers = 0;
+    config.user_site_directory = 0;
+    config.parse_argv = 0;
+    config.buffered_stdio = 1;
+    config._install_importlib = 1;
+    PyConfig_SetString(&config, &config.program_name, L"python3");
+    PyConfig_SetString(&config, &config.executable, L"");
+    PyConfig_SetString(&config, &config.home, L"/");
+    config.module_search_paths_set = 1;
+    PyWideStringList_Append(&config.module_search_paths, L"/lib/python3.13");
+    status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    if (PyStatus_Exception(status)) return failed(status);
+
+    input_buffer = malloc(BUFFER_SIZE);
+    output_buffer = malloc(BUFFER_SIZE);
+    return !input_buffer || !output_buffer;
+}
+
+int streams_capture(void);  /* candidate.c */
+void memory_baseline(void); /* memory.c */
+
+/* Runs the n bytes of Python in the input buffer as the warm-up, captures what the other parts need while the interpreter is
+ * clean, and leaves as little behind for a program to find as possible. */
+EXPORT("harness_warm") int harness_warm(int n) {
+    input_buffer[n] = 0;
+    PyObject *names = PyDict_New();
+    PyObject *done = NULL;
+    int result = 1;
+    if (names && !PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()))
+        done = PyRun_String((char *)input_buffer, Py_file_input, names, names);
+    if (done) result = values_capture() || streams_capture();
+    Py_XDECREF(done);
+    Py_XDECREF(names);
+    PyGC_Collect();
+    PyObject *gc = result ? NULL : PyImport_ImportModule("gc");
+    PyObject *frozen = gc ? PyObject_CallMethod(gc, "freeze", NULL) : NULL; /* keeps collections from writing to every object */
+    Py_XDECREF(frozen);
+    Py_XDECREF(gc);
+    if (PyErr_Occurred()) {
+        PyErr_Print();
+        result = 1;
+    }
+    memset(input_buffer, 0, BUFFER_SIZE);
+    memset(output_buffer, 0, BUFFER_SIZE);
+    memory_baseline();
+    return result;
+}
+
+/* The linker wants one for the C runtime; a reactor never calls it. */
+int main(int argc, char **argv) { return 0; }

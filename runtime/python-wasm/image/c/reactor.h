@@ -1,0 +1,77 @@
+/* What the parts of the reactor share: buffers, records, encoder and decoder of values. */
+#ifndef REACTOR_H
+#define REACTOR_H
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <datetime.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT(name) __attribute__((export_name(name), visibility("default")))
+#define IMPORT(name) __attribute__((import_module("harness"), import_name(name)))
+
+/* Size of the input and of the output buffer; package sandbox has the same number. */
+#define BUFFER_SIZE (4u << 20)
+/* Values nested deeper than this do not cross. It stays below Py_C_RECURSION_LIMIT. */
+#define MAX_DEPTH 300
+
+extern unsigned char *input_buffer, *output_buffer;
+
+/* ---- reading the input: a cursor that never passes its end */
+typedef struct { const unsigned char *at, *end; } Reader;
+uint32_t read_u32(Reader *r);
+const unsigned char *read_bytes(Reader *r, uint32_t n);
+
+/* ---- records in the output buffer: u32 used, then (u32 id, u8 status, u32 length, bytes) each */
+enum status {
+    STATUS_VALUE = 0,     /* an encoded value, or success */
+    STATUS_EXCEPTION = 1, /* type name, NUL, message */
+    STATUS_FOREIGN = 2,   /* type name of a value that cannot cross */
+    STATUS_LARGE = 3,
+    STATUS_DEEP = 4,
+    STATUS_SYNTAX = 5,
+    STATUS_EXIT = 6,
+    STATUS_FALSE = 7,
+    STATUS_UNDECODABLE = 8,
+    STATUS_MEMORY = 9,
+};
+#define ID_PROGRAM 0xFFFFFFFFu
+#define ID_SETUP 0xFFFFFFFEu
+#define ID_DONE 0xFFFFFFFDu
+
+void records_begin(void);
+int record_open(uint32_t id);              /* 0, or 1 when the buffer is full */
+void record_close(int status);
+void record_rewind(void);                  /* drops what was put since record_open */
+void record(uint32_t id, int status, const char *text);
+void record_exception(uint32_t id, int compiling); /* takes the current exception */
+uint32_t output_used(void);
+void output_truncate(uint32_t used);
+void output_patch(uint32_t at, uint32_t value);
+unsigned char *output_reserve(uint32_t n); /* NULL when it does not fit */
+int put(const void *p, uint32_t n);        /* 0 or STATUS_LARGE */
+int put_u8(int v);
+int put_u32(uint32_t v);
+void put_text(PyObject *s, uint32_t limit);
+
+/* ---- values (encode.c, decode.c); both need values_capture before any foreign code ran */
+int values_capture(void);
+int encode(PyObject *value);               /* a status */
+PyObject *decode(const unsigned char *p, uint32_t n, PyObject *names); /* names: where enum classes are looked up */
+
+typedef struct {
+    PyTypeObject *decimal, *fraction, *deque, *counter, *default_dict, *enum_, *array, *keys, *items, *values;
+    PyObject *numerator, *denominator;     /* member descriptors of Fraction */
+    PyObject *max_length;                  /* getset descriptor of deque */
+    PyObject *utc_offset;                  /* method descriptor of timezone */
+    PyObject *enum_name;                   /* the str "_name_" */
+    PyObject *truncated;                   /* ["iterator cut …"], for the error of a cut iterator */
+    PyObject *chain;                       /* itertools.chain */
+    PyTypeObject **types;                  /* types that cross by number */
+    int type_count;
+    reprfunc decimal_text;
+} Captured;
+extern Captured captured;
+
+#endif

@@ -1,0 +1,55 @@
+package image
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// memoryBytes is the linear memory of a sandbox, all of it from the start: with copy-on-write, what is not touched costs nothing.
+const memoryBytes = 128 << 20
+
+// stackBytes is the C stack, at the bottom of the memory, so that running over its end is a trap and not corruption.
+const stackBytes = 8 << 20
+
+// writeSources puts the C sources into folder and returns the names of those to compile.
+func writeSources(folder string) ([]string, error) {
+	var names []string
+	files, err := fs.ReadDir(sources, "c")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		b, err := sources.ReadFile("c/" + f.Name())
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(folder, f.Name()), b, 0o644); err != nil {
+			return nil, err
+		}
+		if strings.HasSuffix(f.Name(), ".c") {
+			names = append(names, f.Name())
+		}
+	}
+	return names, nil
+}
+
+// linkArguments are those of `zig` that compile the C sources and link them with the libraries in the folder cpython (the output
+// of the cpython-wasi build) into the reactor out.
+func linkArguments(cpython, out string, files []string) []string {
+	args := []string{
+		"cc", "-target", "wasm32-wasi", "-O2", "-g0", "-w", "-fno-sanitize=undefined", "-mexec-model=reactor", "-DNDEBUG",
+		"-I" + filepath.Join(cpython, "include"), "-I" + cpython,
+	}
+	args = append(args, files...)
+	for _, lib := range []string{"libpython3.13.a", "libmpdec.a", "libHacl_Hash_SHA2.a", "libexpat.a"} {
+		args = append(args, filepath.Join(cpython, lib))
+	}
+	return append(args,
+		"-lm", "-lwasi-emulated-signal", "-lwasi-emulated-getpid", "-lwasi-emulated-process-clocks",
+		fmt.Sprintf("-Wl,-z,stack-size=%d", stackBytes),
+		fmt.Sprintf("-Wl,--initial-memory=%d", memoryBytes), fmt.Sprintf("-Wl,--max-memory=%d", memoryBytes),
+		"-o", out)
+}

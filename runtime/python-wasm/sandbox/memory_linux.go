@@ -1,0 +1,218 @@
+package sandbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxPrivate is the number of private pages up to which a memory keeps them: restoring copies them back, and the next program
+// writes without page faults. Beyond it the image is mapped afresh.
+const maxPrivate = 600
+
+// mapped is a snapshot in a sealed memory file; memories are private mappings of it, so that only pages that a program writes to
+// cost anything.
+type mapped struct {
+	fd       int
+	original []byte
+}
+
+// newSnapshot makes a copy-on-write snapshot, or a copying one where the machine has no memory files or page maps.
+func newSnapshot(image Image) (Snapshot, error) {
+	if os.Getpagesize() != PageSize {
+		return newCopied(image) // 16 and 64 KiB pages, as on some arm64 machines
+	}
+	s, err := newMapped(image)
+	if err != nil {
+		return newCopied(image)
+	}
+	m, err := s.NewMemory()
+	if err == nil {
+		_, err = m.Restore() // tries the page map
+		err = errors.Join(err, m.Close())
+	}
+	if err != nil {
+		return newCopied(image)
+	}
+	return s, nil
+}
+
+func newMapped(image Image) (_ *mapped, err error) {
+	fd, err := unix.MemfdCreate("python-image", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: memory file: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, unix.Close(fd))
+		}
+	}()
+	if err := unix.Ftruncate(fd, int64(image.Size)); err != nil {
+		return nil, fmt.Errorf("snapshot: size the memory file: %w", err)
+	}
+	for _, r := range image.Runs {
+		for done := 0; done < len(r.Data); {
+			n, err := unix.Pwrite(fd, r.Data[done:], int64(r.Offset+done))
+			if err != nil {
+				return nil, fmt.Errorf("snapshot: fill the memory file: %w", err)
+			}
+			done += n
+		}
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL); err != nil {
+		return nil, fmt.Errorf("snapshot: seal the memory file: %w", err)
+	}
+	original, err := unix.Mmap(fd, 0, image.Size, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: map the memory file: %w", err)
+	}
+	return &mapped{fd, original}, nil
+}
+
+func (s *mapped) Size() int { return len(s.original) }
+
+func (s *mapped) Close() error {
+	return errors.Join(unix.Munmap(s.original), unix.Close(s.fd))
+}
+
+func (s *mapped) NewMemory() (Memory, error) {
+	p, err := unix.MmapPtr(s.fd, 0, nil, uintptr(len(s.original)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: map the memory: %w", err)
+	}
+	m := &mappedMemory{snapshot: s, bytes: unsafe.Slice((*byte)(p), len(s.original)), regions: make([]region, 512)}
+	if m.pagemap, err = os.Open("/proc/self/pagemap"); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+type mappedMemory struct {
+	snapshot *mapped
+	bytes    []byte
+	pagemap  *os.File
+	regions  []region
+	entries  []byte // pagemap of the whole memory, where PAGEMAP_SCAN is missing
+	noScan   bool
+}
+
+func (m *mappedMemory) Bytes() []byte { return m.bytes }
+
+func (m *mappedMemory) Close() error {
+	var err error
+	if m.pagemap != nil {
+		err = m.pagemap.Close()
+	}
+	if m.bytes != nil {
+		err = errors.Join(err, unix.MunmapPtr(unsafe.Pointer(&m.bytes[0]), uintptr(len(m.bytes))))
+		m.bytes = nil
+	}
+	return err
+}
+
+func (m *mappedMemory) Restore() (int, error) {
+	private, changed := 0, 0
+	each := func(from, to int) {
+		private += (to - from) / PageSize
+		for at := from; at < to; at += PageSize {
+			page, original := m.bytes[at:at+PageSize], m.snapshot.original[at:at+PageSize]
+			if private > maxPrivate { // about to be mapped afresh: only count
+				if string(page) != string(original) {
+					changed++
+				}
+			} else if restorePage(page, original) {
+				changed++
+			}
+		}
+	}
+	var err error
+	if !m.noScan {
+		if err = m.scan(each); errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
+			m.noScan = true
+		}
+	}
+	if m.noScan {
+		private, changed = 0, 0
+		err = m.readPagemap(each)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("sandbox: find written pages: %w", err)
+	}
+	if private > maxPrivate {
+		_, err = unix.MmapPtr(m.snapshot.fd, 0, unsafe.Pointer(&m.bytes[0]), uintptr(len(m.bytes)),
+			unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_NORESERVE|unix.MAP_FIXED)
+		if err != nil {
+			return 0, fmt.Errorf("sandbox: map the memory afresh: %w", err)
+		}
+	}
+	return changed, nil
+}
+
+// region is struct page_region and scanArgs struct pm_scan_arg of linux/fs.h.
+type region struct{ start, end, categories uint64 }
+
+type scanArgs struct {
+	size, flags, start, end, walkEnd, vec, vecLen, maxPages, inverted, mask, anyOf, ret uint64
+}
+
+// PAGEMAP_SCAN of linux/fs.h (Linux 6.7) and the page categories that it is asked for.
+const (
+	pagemapScan = 0xc0606610
+	pageFile    = 1 << 2
+	pagePresent = 1 << 3
+	pageSwapped = 1 << 4
+)
+
+// scan calls each with every run of private pages, which the kernel finds.
+func (m *mappedMemory) scan(each func(from, to int)) error {
+	base := uint64(uintptr(unsafe.Pointer(&m.bytes[0])))
+	end := base + uint64(len(m.bytes))
+	for at := base; at < end; {
+		args := scanArgs{
+			size: uint64(unsafe.Sizeof(scanArgs{})), start: at, end: end,
+			vec: uint64(uintptr(unsafe.Pointer(&m.regions[0]))), vecLen: uint64(len(m.regions)),
+			inverted: pageFile, mask: pageFile, anyOf: pagePresent | pageSwapped, ret: pagePresent,
+		}
+		n, _, e := unix.Syscall(unix.SYS_IOCTL, m.pagemap.Fd(), pagemapScan, uintptr(unsafe.Pointer(&args)))
+		if e != 0 {
+			return e
+		}
+		for _, r := range m.regions[:n] {
+			each(int(r.start-base), int(r.end-base))
+		}
+		if args.walkEnd <= at {
+			return nil
+		}
+		at = args.walkEnd
+	}
+	return nil
+}
+
+// Bits of an entry of /proc/self/pagemap.
+const (
+	entryPresent = 1 << 63
+	entrySwapped = 1 << 62
+	entryFile    = 1 << 61
+)
+
+// readPagemap is scan for Linux before 6.7: it reads an entry for every page of the memory.
+func (m *mappedMemory) readPagemap(each func(from, to int)) error {
+	if m.entries == nil {
+		m.entries = make([]byte, len(m.bytes)/PageSize*8)
+	}
+	base := uintptr(unsafe.Pointer(&m.bytes[0]))
+	if _, err := m.pagemap.ReadAt(m.entries, int64(base/PageSize*8)); err != nil {
+		return err
+	}
+	for i := 0; i < len(m.entries); i += 8 {
+		v := binary.LittleEndian.Uint64(m.entries[i:])
+		if (v&entryPresent != 0 && v&entryFile == 0) || v&entrySwapped != 0 {
+			each(i/8*PageSize, i/8*PageSize+PageSize)
+		}
+	}
+	return nil
+}

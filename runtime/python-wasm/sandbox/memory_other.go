@@ -1,0 +1,5 @@
+//go:build !linux
+
+package sandbox
+
+func newSnapshot(image Image) (Snapshot, error) { return newCopied(image) }
