@@ -20,9 +20,8 @@ type Sampling struct {
 
 // Batch decodes rows together. Rows are numbered by their place; Keep renumbers them.
 type Batch struct {
-	p       *C.ht_batch
-	rows    int
-	prompts int
+	p    *C.ht_batch
+	rows int
 }
 
 // NewBatch makes an empty batch. Close frees it.
@@ -46,22 +45,17 @@ func (b *Batch) Close() {
 // Rows counts the rows.
 func (b *Batch) Rows() int { return b.rows }
 
-// AddPrompts computes the segments of p, all prompts, and returns the number of the first; the others follow.
-func (b *Batch) AddPrompts(p *Pack) (first int, err error) {
+// AddPrompts computes the segments of p, all prompts. They are numbered on from the batch's last one, the first being 0.
+func (b *Batch) AddPrompts(p *Pack) error {
 	if err := p.check(); err != nil {
-		return 0, err
+		return err
 	}
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	c := p.c(&pin)
 	var message *C.char
 	C.ht_batch_prompts(b.p, &c, &message)
-	if err := failed("prompts", message); err != nil {
-		return 0, err
-	}
-	first = b.prompts
-	b.prompts += len(p.Segments)
-	return first, nil
+	return failed("prompts", message)
 }
 
 // Add puts a row at the end, which continues a prompt with the random numbers of seed.
