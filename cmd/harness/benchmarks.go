@@ -161,7 +161,7 @@ func (d *dataset) questions(tasks []core.Task, protocol string) ([]rollout.Quest
 		return nil, usageError{err}
 	}
 	var shots []core.Task
-	if proto.NeedsShots {
+	if proto.Shots > 0 {
 		if shots, err = mbpp.Shots(d.tasks); err != nil {
 			return nil, usageError{fmt.Errorf("--prompt %s: %w", protocol, err)}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -11,8 +12,9 @@ import (
 )
 
 // console talks to the person who watches: lines, and a progress bar where the stream is a terminal. In a log file the bars
-// are left out and the lines alone tell the story.
+// are left out and the lines alone tell the story. Any goroutine may write.
 type console struct {
+	mu       sync.Mutex
 	w        io.Writer
 	terminal bool
 	bar      *progressbar.ProgressBar
@@ -29,7 +31,9 @@ func newConsole(w io.Writer) *console {
 
 // line prints a line, above the bar where there is one.
 func (c *console) line(format string, a ...any) {
-	c.clear()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop()
 	fmt.Fprintf(c.w, format+"\n", a...)
 }
 
@@ -38,6 +42,8 @@ const quiet = 30 * time.Second
 
 // progress shows how far a stage is. Without a terminal it prints a line only when the stage has been silent for long.
 func (c *console) progress(stage string, done, total int, detail string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !c.terminal {
 		if time.Since(c.last) >= quiet && done < total {
 			c.last = time.Now()
@@ -59,8 +65,15 @@ func (c *console) progress(stage string, done, total int, detail string) {
 	_ = c.bar.Set(done)
 }
 
-// clear takes the bar away and starts a new silence.
+// clear takes the bar away.
 func (c *console) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop()
+}
+
+// drop takes the bar away and starts a new silence; c.mu is held.
+func (c *console) drop() {
 	c.last = time.Now()
 	if c.bar != nil {
 		_ = c.bar.Clear()

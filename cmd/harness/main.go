@@ -29,13 +29,13 @@ func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args, os.Stdout, os.Stderr)
+	code := execute(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// run runs the command line args and returns the exit code. Results go to stdout, everything else to stderr.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// execute runs the command line args and returns the exit code. Results go to stdout, everything else to stderr.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
 	err := app.RunContext(ctx, args)
 	switch {
@@ -66,5 +66,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 
 // commands lists every command; each lives in a file of its own name.
 func commands() []*cli.Command {
-	return []*cli.Command{assetsCommand(), doctorCommand()}
+	return []*cli.Command{
+		runCommand(), evalCommand(), compareCommand(), verifyCommand(), reportCommand(), benchCommand(),
+		assetsCommand(), doctorCommand(), versionCommand(),
+	}
 }

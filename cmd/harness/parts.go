@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -81,6 +82,10 @@ func (p *parts) openJudge(ctx context.Context, j judgeConfig) (*judgeParts, erro
 	if err != nil {
 		return nil, usageError{err}
 	}
+	workers := j.Workers
+	if workers == 0 {
+		workers = runtime.NumCPU()
+	}
 	cache, err := p.cache()
 	if err != nil {
 		return nil, err
@@ -94,23 +99,23 @@ func (p *parts) openJudge(ctx context.Context, j judgeConfig) (*judgeParts, erro
 		return nil, err
 	}
 	pool, err := pythonwasm.Open(ctx, pythonwasm.Config{
-		Image: image, Workers: j.Workers, Fuel: j.Fuel, Wall: wall, MemoryMiB: j.MemoryMiB, WeakFails: j.Weak == "fail",
+		Image: image, Workers: workers, Fuel: j.Fuel, Wall: wall, MemoryMiB: j.MemoryMiB,
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.onClose(pool.Close)
-	linter, err := ruffwasm.Open(ctx, ruffwasm.Config{Wasm: ruff, Profile: j.LintProfile, Workers: j.Workers})
+	linter, err := ruffwasm.Open(ctx, ruffwasm.Config{Wasm: ruff, Profile: j.LintProfile, Workers: workers})
 	if err != nil {
 		return nil, err
 	}
 	p.onClose(linter.Close)
 	q := &judgeParts{
-		pool: pool, linter: linter, rule: rule, workers: pool.Workers(),
-		versions: map[string]string{"python": pool.Version(), "ruff": linter.Version(), "extract": rule},
-		sha256:   map[string]string{"python": pool.SHA256(), "ruff": linter.SHA256()},
+		pool: pool, linter: linter, rule: rule, workers: workers,
+		versions: map[string]string{"python": pool.Python(), "ruff": linter.Version(), "extract": rule},
+		sha256:   map[string]string{"python": pool.Image(), "ruff": linter.SHA256()},
 	}
-	q.judge = rollout.Judge{Verifier: pool, Linter: linter, Extract: q.extract}
+	q.judge = rollout.Judge{Verifier: pool, Linter: linter, Extract: q.extract, RefuseWeak: j.Weak == "fail"}
 	return q, nil
 }
 

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
+	"log/slog"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rlvr-harness/harness/core"
@@ -25,24 +26,13 @@ type wanted struct {
 
 // parseRewards reads --reward: one name or path, or a chain "a=1.0,b=0.2".
 func parseRewards(spec string) ([]wanted, error) {
-	var out []wanted
-	for part := range strings.SplitSeq(spec, ",") {
-		name, weight, weighted := strings.Cut(strings.TrimSpace(part), "=")
-		w := wanted{kind: plugins.KindReward, name: name, weight: 1, set: map[string]string{}}
-		if weighted {
-			v, err := strconv.ParseFloat(weight, 64)
-			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, usagef("--reward %q: the weight of %s is %q; want a number, as %s=0.5", spec, name, weight, name)
-			}
-			w.weight = v
-		}
-		if name == "" {
-			return nil, usagef("--reward %q: a name is missing; want one name, or a chain as unit-tests=1.0,ruff=0.2", spec)
-		}
-		if slices.ContainsFunc(out, func(o wanted) bool { return o.name == name }) {
-			return nil, usagef("--reward %q: %s is there twice", spec, name)
-		}
-		out = append(out, w)
+	links, err := plugins.ParseChain(spec)
+	if err != nil {
+		return nil, usagef("--%w", err)
+	}
+	out := make([]wanted, len(links))
+	for i, l := range links {
+		out[i] = wanted{kind: plugins.KindReward, name: l.Name, weight: l.Weight, set: map[string]string{}}
 	}
 	return out, nil
 }
@@ -50,36 +40,33 @@ func parseRewards(spec string) ([]wanted, error) {
 // share gives each --set to the plugin that it is meant for. A key may say so itself, by kind (optimizer.beta) or by name
 // (ruff.cap); a bare key goes to the one plugin that has such a setting.
 func share(ctx context.Context, set map[string]string, all []wanted) error {
-	schemas := map[string]map[string]json.RawMessage{}
+	schemas := make([]map[string]json.RawMessage, len(all))
 	for key, value := range set {
-		if prefix, rest, ok := strings.Cut(key, "."); ok {
-			given := false
-			for i := range all {
-				if prefix == string(all[i].kind) || prefix == all[i].name {
-					all[i].set[rest] = value
-					given = true
-				}
+		first, rest, dotted := strings.Cut(key, ".")
+		given := false
+		for i := range all {
+			if dotted && (first == string(all[i].kind) || first == all[i].name) {
+				all[i].set[rest] = value
+				given = true
 			}
-			if !given {
-				return usagef("--set %s=%s: %q is none of the run's plugins; want reward, optimizer, policy or one of their names", key, value, prefix)
-			}
+		}
+		if given {
 			continue
 		}
 		var owners []int
 		var known []string
 		for i, w := range all {
-			id := string(w.kind) + " " + w.name
-			if schemas[id] == nil {
+			if schemas[i] == nil {
 				properties, err := settingsOf(ctx, w)
 				if err != nil {
 					return err
 				}
-				schemas[id] = properties
+				schemas[i] = properties
 			}
-			for name := range schemas[id] {
+			for name := range schemas[i] {
 				known = append(known, name)
 			}
-			if _, ok := schemas[id][key]; ok {
+			if _, ok := schemas[i][first]; ok { // what follows a dot is an entry of a setting that is an object
 				owners = append(owners, i)
 			}
 		}
@@ -100,15 +87,19 @@ func share(ctx context.Context, set map[string]string, all []wanted) error {
 	return nil
 }
 
-// settingsOf asks a plugin for the names of its settings.
+// settingsOf asks a plugin for the names of its settings. A plugin that is not there has none: opening it says so better.
 func settingsOf(ctx context.Context, w wanted) (map[string]json.RawMessage, error) {
-	path, err := plugins.Lookup(w.kind, w.name, nil)
-	if err != nil {
-		return nil, usageError{err}
+	path := w.name
+	if !strings.ContainsRune(path, filepath.Separator) {
+		i := slices.IndexFunc(plugins.Find(plugins.SearchPath()), func(f plugins.Found) bool { return f.Kind == w.kind && f.Name == w.name })
+		if i < 0 {
+			return map[string]json.RawMessage{}, nil
+		}
+		path = plugins.Find(plugins.SearchPath())[i].Path
 	}
-	info, err := plugins.Inspect(ctx, path)
+	info, err := plugins.Inspect(ctx, w.kind, path)
 	if err != nil {
-		return nil, err
+		return nil, pluginError(err)
 	}
 	var schema struct {
 		Properties map[string]json.RawMessage `json:"properties"`
@@ -119,9 +110,22 @@ func settingsOf(ctx context.Context, w wanted) (map[string]json.RawMessage, erro
 	return schema.Properties, nil
 }
 
+// pluginError tells what the caller can mend in the command line from what went wrong in the plugin.
+func pluginError(err error) error {
+	if errors.As(err, new(*plugins.UnknownError)) || errors.As(err, new(*plugins.SettingsError)) {
+		return usageError{err}
+	}
+	return err
+}
+
+// pluginLog shows what plugins write to standard error, each line with its plugin's name.
+func (p *parts) pluginLog() *slog.Logger {
+	return slog.New(&lineHandler{con: p.con})
+}
+
 // openRewards opens one reward, or a weighted chain of several.
 func (p *parts) openRewards(ctx context.Context, ws []wanted, host plugins.Host) (core.Reward, []plugins.Info, error) {
-	var chain []plugins.Part
+	var chain plugins.Chain
 	var infos []plugins.Info
 	for _, w := range ws {
 		r, err := plugins.OpenReward(ctx, plugins.Options{Name: w.name, Set: w.set, Log: p.pluginLog(), Host: host})
@@ -130,12 +134,12 @@ func (p *parts) openRewards(ctx context.Context, ws []wanted, host plugins.Host)
 		}
 		p.onClose(r.Close)
 		infos = append(infos, r.Plugin())
-		chain = append(chain, plugins.Part{Name: r.Plugin().Name, Weight: w.weight, Reward: r})
+		chain = append(chain, plugins.Link{Name: r.Plugin().Name, Weight: w.weight, Reward: r})
 	}
 	if len(chain) == 1 && ws[0].weight == 1 {
 		return chain[0].Reward, infos, nil
 	}
-	return plugins.NewChain(chain), infos, nil
+	return chain, infos, nil
 }
 
 func (p *parts) openOptimizer(ctx context.Context, w wanted) (*plugins.Optimizer, error) {
@@ -168,7 +172,7 @@ func (p *parts) openPolicy(ctx context.Context, c policyConfig, set map[string]s
 	if err != nil {
 		return nil, err
 	}
-	o, err := plugins.OpenPolicy(ctx, plugins.Options{Name: policyPlugin, Settings: settings, Set: set, Log: p.pluginLog(), Env: p.policyEnv()})
+	o, err := plugins.OpenPolicy(ctx, plugins.Options{Name: policyPlugin, Settings: settings, Set: set, Log: p.pluginLog()})
 	if err != nil {
 		return nil, pluginError(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/rlvr-harness/harness/benchmarks/mbpp"
+	"github.com/rlvr-harness/harness/benchmarks/rows"
 	"github.com/rlvr-harness/harness/benchmarks/samples"
 	"github.com/rlvr-harness/harness/core"
 )
@@ -133,28 +134,17 @@ func verify(c *cli.Context) (err error) {
 	sum := newSummary()
 	start := time.Now()
 	strict := c.Bool("strict")
-	err = inOrder(c.Context, judge.workers, func() (*gradedJob, error) {
-		for {
-			s, err := next()
-			if errors.Is(err, io.EOF) {
-				return nil, nil
-			}
-			if err == nil {
-				t, ok := byID[s.TaskID]
-				if ok {
-					return &gradedJob{sample: s, task: t}, nil
-				}
-				err = fmt.Errorf("%s:%d: field \"task_id\": %s is none of the %d tasks", c.String("completions"), s.Line, s.RawID, len(tasks))
-			} else if !samples.IsRowError(err) {
-				return nil, err
-			}
-			if strict {
-				return nil, usageError{err}
-			}
-			sum.bad++
-			con.line("warning: a completion is left out: %v", err)
+	err = inOrder(c.Context, judge.workers, nextSample(next, func(id string) (core.Task, bool) {
+		t, ok := byID[id]
+		return t, ok
+	}, func(bad error) error {
+		if strict {
+			return usageError{bad}
 		}
-	}, func(ctx context.Context, job *gradedJob) (core.Evidence, error) {
+		sum.bad++
+		con.line("warning: a completion is left out: %s: %v", c.String("completions"), bad)
+		return nil
+	}), func(ctx context.Context, job *gradedJob) (core.Evidence, error) {
 		return judge.judge.Evidence(ctx, job.task, core.Prompt{}, core.Completion{Text: job.sample.Text})
 	}, func(job *gradedJob, e core.Evidence) error {
 		sum.add(job.task.ID, e)
@@ -211,7 +201,7 @@ func (p *parts) verifyTasks(c *cli.Context) ([]core.Task, error) {
 // verifySamples returns a function that gives the completions one by one, and their number where it is known.
 func verifySamples(c *cli.Context, tasks []core.Task) (next func() (samples.Sample, error), total int, done func() error, err error) {
 	if name := c.String("completions"); name != "" {
-		r, err := samples.Open(name)
+		r, err := samples.Open(name, rows.Limits{})
 		if err != nil {
 			return nil, 0, nil, usageError{err}
 		}
@@ -233,6 +223,33 @@ func verifySamples(c *cli.Context, tasks []core.Task) (next func() (samples.Samp
 		}
 		return samples.Sample{}, io.EOF
 	}, len(tasks), func() error { return nil }, nil
+}
+
+// errUnknownTask marks a completion of a task that is not at hand.
+var errUnknownTask = errors.New("is none of the tasks")
+
+// nextSample gives the next completion that can be judged, nil after the last. What bad says of a row that cannot be used
+// decides: nil goes on with the next row.
+func nextSample(next func() (samples.Sample, error), task func(id string) (core.Task, bool), bad func(error) error) func() (*gradedJob, error) {
+	return func() (*gradedJob, error) {
+		for {
+			s, err := next()
+			if errors.Is(err, io.EOF) {
+				return nil, nil
+			}
+			if err == nil {
+				if t, ok := task(s.TaskID); ok {
+					return &gradedJob{sample: s, task: t}, nil
+				}
+				err = fmt.Errorf("line %d: field \"task_id\": %s %w", s.Line, s.RawID, errUnknownTask)
+			} else if !errors.As(err, new(*rows.Error)) {
+				return nil, err
+			}
+			if err := bad(err); err != nil {
+				return nil, err
+			}
+		}
+	}
 }
 
 func writeVerdict(w io.Writer, job *gradedJob, e core.Evidence) error {

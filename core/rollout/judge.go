@@ -26,6 +26,8 @@ type Judge struct {
 	Extract  Extract
 	Verifier Verifier
 	Linter   Linter
+	// RefuseWeak fails every weak test, whatever it gave: its comparison could have been forged.
+	RefuseWeak bool
 }
 
 // Evidence judges one completion. An error is the harness's own failure; whatever the program does is in the evidence.
@@ -42,8 +44,27 @@ func (j Judge) Evidence(ctx context.Context, t core.Task, p core.Prompt, c core.
 	if e.Verdict, err = j.Verifier.Verify(ctx, t, e.Program); err != nil {
 		return e, fmt.Errorf("rollout: verify a program for task %s: %w", t.ID, err)
 	}
+	if j.RefuseWeak {
+		refuseWeak(&e.Verdict)
+	}
 	if e.Lint, err = j.Linter.Lint(ctx, e.Program); err != nil {
 		return e, fmt.Errorf("rollout: lint a program for task %s: %w", t.ID, err)
 	}
 	return e, nil
+}
+
+// refuseWeak fails the weak tests that passed.
+func refuseWeak(v *core.Verdict) {
+	const why = "a weak test is refused: its comparison would run in the program's own interpreter"
+	for i, t := range v.Tests {
+		if t.Weak && t.Class == core.Passed {
+			v.Tests[i].Class, v.Tests[i].Message = core.Failed, why
+		}
+	}
+	for _, t := range v.Tests {
+		if t.Class != core.Passed {
+			v.Class, v.Exception, v.Message = t.Class, t.Exception, t.Message
+			return
+		}
+	}
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/rlvr-harness/harness/core/train"
+)
+
+// benchStep trains on the starter benchmark and reports where the time of a step goes. There is no baseline to run beside it
+// here; BENCHMARKS.md has the peers' figures with their commands.
+func benchStep(c *cli.Context) (err error) {
+	con := newConsole(c.App.ErrWriter)
+	p := newParts(con)
+	defer func() { err = errors.Join(err, p.close()) }()
+	rounds := c.Int("rounds")
+	if rounds < 1 {
+		return usagef("--rounds is %d; want at least 1", rounds)
+	}
+	config := runConfig{
+		Optimizer: "gspo", Reward: "combined", Model: c.String("model"), Benchmark: "starter", Split: "train", Prompt: "chat-first/1",
+		Steps: rounds + 1, Prompts: c.Int("prompts"), Group: c.Int("group"), MaxTokens: c.Int("max-tokens"), Temperature: 1, TopP: 1,
+		LR: 1e-4, Beta1: 0.9, Beta2: 0.999, AdamEps: 1e-8, MaxGradNorm: 1, LoRARank: 16, LoRAAlpha: 32, Iterations: 1, MiniBatches: 1,
+		Seed: 1, DType: "float32", Device: "auto", Threads: c.Int("threads"), EvalSamples: 1, SaveEvery: rounds + 1,
+		Judge: judgeConfig{Extract: "auto", LintProfile: "classic", Weak: "allow", Wall: "10s"},
+	}
+	if err := config.validate(); err != nil {
+		return err
+	}
+	s, err := openSession(c.Context, p, config)
+	if err != nil {
+		return err
+	}
+	var total, generate, verify, update, tokens []float64
+	err = s.loop.Run(c.Context, 1, nil, func(_ context.Context, r *train.Result) error {
+		con.line("step %d of %d: %.2f s", r.Step, rounds+1, r.Seconds.Generate+r.Seconds.Verify+r.Seconds.Score+r.Seconds.Update)
+		if r.Step == 1 {
+			return nil // packs weights and fills caches
+		}
+		n := 0
+		for _, g := range r.Groups {
+			for _, x := range g.Samples {
+				n += len(x.Completion.Tokens)
+			}
+		}
+		total = append(total, r.Seconds.Generate+r.Seconds.Verify+r.Seconds.Score+r.Seconds.Update)
+		generate, verify, update = append(generate, r.Seconds.Generate), append(verify, r.Seconds.Verify), append(update, r.Seconds.Update)
+		tokens = append(tokens, float64(n))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	info, err := s.policy.Info(c.Context)
+	if err != nil {
+		return err
+	}
+	r := benchResult{Name: fmt.Sprintf("step of %d × %d completions, %s on %s", config.Prompts, config.Group, config.Model, info.Device), Unit: "s", More: map[string]float64{
+		"generate s": median(generate), "verify s": median(verify), "update s": median(update), "tokens": median(tokens),
+		"tokens a second of generate": median(tokens) / median(generate), "threads": float64(info.Threads),
+	}}
+	r.set(total, nil)
+	return r.print(c)
+}
