@@ -22,7 +22,7 @@ type Model struct {
 	// ChatVariables are given to the chat template beside the messages, as "enable_thinking" → false for Qwen 3.
 	ChatVariables map[string]any
 	Path          string
-	Name          string // the model's own name where it has one, or the last part of Path
+	Name          string // the last part of Path, without .gguf
 
 	bos, eos string // for the chat template
 	tensors  []TensorInfo
@@ -74,9 +74,6 @@ func openGGUF(path string) (*Model, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	m := &Model{Config: c, Path: path, Name: strings.TrimSuffix(nameOf(path), ".gguf"), weights: newGGUFWeights(f, path, c)}
-	if name, err := f.Metadata.String("general.name"); err == nil && name != "" {
-		m.Name = name
-	}
 	if err := m.finish(func() error { return m.readGGUFTokenizer(f.Metadata) }); err != nil {
 		return nil, err
 	}

@@ -29,10 +29,14 @@ func (m *Model) readTokenizerFiles(dir string) error {
 		EOS      tokenText    `json:"eos_token"`
 		Template templateText `json:"chat_template"`
 	}
-	if err := readJSON(filepath.Join(dir, "tokenizer_config.json"), &config); err != nil && !errors.Is(err, os.ErrNotExist) {
+	err = readJSON(filepath.Join(dir, "tokenizer_config.json"), &config)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	m.bos, m.eos = string(config.BOS), string(config.EOS)
+	if err != nil { // no such file: the configuration knows the ids
+		m.tokensOfConfig()
+	}
 	source := string(config.Template)
 	file, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja")) //nolint:gosec // the caller names the folder
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -50,10 +54,7 @@ func (m *Model) readGGUFTokenizer(meta gguf.Metadata) error {
 	if m.Tokenizer, err = tokenizer.FromGGUF(meta); err != nil {
 		return err
 	}
-	if m.Config.BOS >= 0 {
-		m.bos = m.Tokenizer.Token(int32(m.Config.BOS)) //nolint:gosec // below the vocabulary's size
-	}
-	m.eos = m.Tokenizer.Token(int32(m.Config.EOS[0])) //nolint:gosec // below the vocabulary's size
+	m.tokensOfConfig()
 	source := ""
 	if meta.Has("tokenizer.chat_template") {
 		if source, err = meta.String("tokenizer.chat_template"); err != nil {
@@ -61,6 +62,14 @@ func (m *Model) readGGUFTokenizer(meta gguf.Metadata) error {
 		}
 	}
 	return m.setTemplate(source)
+}
+
+// tokensOfConfig takes the special tokens' texts from the ids in the configuration.
+func (m *Model) tokensOfConfig() {
+	if m.Config.BOS >= 0 {
+		m.bos = m.Tokenizer.Token(int32(m.Config.BOS)) //nolint:gosec // below the vocabulary's size
+	}
+	m.eos = m.Tokenizer.Token(int32(m.Config.EOS[0])) //nolint:gosec // below the vocabulary's size
 }
 
 // setTemplate takes the model's own template. A model without one whose tokenizer has ChatML's special tokens was made for
