@@ -77,9 +77,13 @@ type process struct {
 // instance is one running process.
 type instance struct {
 	cmd    *exec.Cmd
+	kill   context.CancelFunc // ends the process at once
 	client *goplugin.Client
 	conn   *grpc.ClientConn
 	tail   *tail
+	// sockets is a folder of this user's alone where the plugin listens. It is removed with the process, which may have
+	// had no chance to do so.
+	sockets string
 }
 
 // findProcess finds a plugin's file and says what keeps it from being started.
@@ -200,8 +204,15 @@ func (p *process) instance(ctx context.Context) (*instance, error) {
 // start starts the process and connects to it.
 func (p *process) start(ctx context.Context) (*instance, error) {
 	run := &instance{tail: &tail{log: p.opts.Log, plugin: strings.TrimPrefix(p.label(), string(p.kind)+" ")}}
-	run.cmd = exec.Command(p.found.Path) //nolint:noctx // the process outlives the call that starts it; end and close stop it
+	var err error
+	if run.sockets, err = os.MkdirTemp("", "harness-plugin-"); err != nil { // of mode 0700
+		return nil, p.failure("Start", "", Refused, err, nil)
+	}
+	life, kill := context.WithCancel(context.WithoutCancel(ctx)) // the process outlives the call that starts it
+	run.kill = kill
+	run.cmd = exec.CommandContext(life, p.found.Path)
 	run.cmd.Env = append(os.Environ(), p.opts.Env...)
+	run.cmd.Env = append(run.cmd.Env, goplugin.EnvUnixSocketDir+"="+run.sockets)
 	detach(run.cmd)
 	config := &goplugin.ClientConfig{
 		HandshakeConfig:  handshake,
@@ -231,7 +242,9 @@ func (p *process) start(ctx context.Context) (*instance, error) {
 		}
 		return run, nil
 	case <-ctx.Done():
-		go func() { <-done; run.end() }()
+		run.kill()
+		<-done
+		run.end()
 		return nil, p.failure("Start", "", Cancelled, context.Cause(ctx), run)
 	}
 }
@@ -306,10 +319,9 @@ func (r *instance) exited(patience time.Duration) (string, bool) {
 
 // end stops the process at once.
 func (r *instance) end() {
-	if r.cmd.Process != nil {
-		_ = r.cmd.Process.Kill() // it may be gone already
-	}
+	r.kill()
 	r.client.Kill() // reaps it and ends the goroutines that read its output
+	_ = os.RemoveAll(r.sockets)
 }
 
 // stop asks the process to leave, and ends it where it does not.
@@ -319,11 +331,11 @@ func (r *instance) stop() {
 	select {
 	case <-done:
 	case <-time.After(closeTimeout):
-		if r.cmd.Process != nil {
-			_ = r.cmd.Process.Kill()
-		}
+		r.kill()
 		<-done
 	}
+	r.kill()
+	_ = os.RemoveAll(r.sockets)
 }
 
 // ask asks who the plugin is.
@@ -522,9 +534,10 @@ func (p *process) close() {
 	p.host.close()
 }
 
-// Inspect starts the plugin that o names, asks who it is, and stops it. It gives no settings, so nothing is loaded.
-func Inspect(ctx context.Context, kind Kind, o Options) (Info, error) {
-	p, err := findProcess(kind, o)
+// Inspect starts the plugin that has a name or a path, asks who it is, and stops it. It gives no settings, so nothing is
+// loaded. env is added to the process's environment.
+func Inspect(ctx context.Context, kind Kind, name string, env ...string) (Info, error) {
+	p, err := findProcess(kind, Options{Name: name, Env: env})
 	if err != nil {
 		return Info{}, err
 	}

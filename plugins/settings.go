@@ -13,8 +13,6 @@ import (
 	"github.com/agnivade/levenshtein"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 )
 
 // Presetter is implemented by settings that come in named sets. A setting "preset" then chooses the set that takes the
@@ -146,7 +144,7 @@ func explain(e *jsonschema.ValidationError, names []string, say func(string)) {
 	case *kind.Maximum:
 		say(fmt.Sprintf("%s: want at most %s, got %s", field, k.Want.RatString(), k.Got.FloatString(6)))
 	default:
-		say(fmt.Sprintf("%s: %s", field, e.ErrorKind.LocalizedString(message.NewPrinter(language.English))))
+		say(fmt.Sprintf("%s: breaks the schema's %s", field, strings.Join(e.ErrorKind.KeywordPath(), ".")))
 	}
 }
 

@@ -134,7 +134,7 @@ func TestHost(t *testing.T) {
 
 func TestInspect(t *testing.T) {
 	for _, k := range Kinds() {
-		info, err := Inspect(context.Background(), k, Options{Name: filepath.Join(bin, FileName(k, "odd"))})
+		info, err := Inspect(context.Background(), k, filepath.Join(bin, FileName(k, "odd")))
 		if err != nil || info.Kind != k || info.Name != "odd" || info.Version != "0.1.0" || len(info.SHA256) != 64 || !strings.Contains(string(info.Schema), `"do"`) {
 			t.Errorf("%s: %+v, %v", k, info, err)
 		}

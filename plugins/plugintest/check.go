@@ -136,7 +136,7 @@ func (s *suite) run(ctx context.Context) {
 		return
 	}
 	if !s.ask(ctx, demand{"handshake", func(ctx context.Context) error {
-		info, err := plugins.Inspect(ctx, s.o.Kind, s.options())
+		info, err := plugins.Inspect(ctx, s.o.Kind, s.path, s.o.Env...)
 		s.report.Plugin = info
 		return err
 	}}) {
