@@ -10,7 +10,6 @@
 package mbpp
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -46,50 +45,24 @@ func Load(path string, o Options) (tasks []core.Task, bad []error, err error) {
 		return nil, nil, fmt.Errorf("mbpp: %w", err)
 	}
 	defer r.Close()
-	return read(path, r, o)
+	return read(r, o)
 }
 
 // Read reads tasks in the order of the file; name stands for it in messages. Rows that are no tasks are in bad, each an
 // *rows.Error, and do not stop the others; with o.Strict the first of them is err. A file without any task is an error.
 func Read(name string, src io.Reader, o Options) (tasks []core.Task, bad []error, err error) {
-	return read(name, rows.NewReader(name, src, o.Limits), o)
+	return read(rows.NewReader(name, src, o.Limits), o)
 }
 
-func read(name string, r *rows.Reader, o Options) (tasks []core.Task, bad []error, err error) {
+func read(r *rows.Reader, o Options) (tasks []core.Task, bad []error, err error) {
 	if o.Benchmark == "" {
 		o.Benchmark = Full
 	}
-	lines := map[string]int{} // of the ids that were read
-	for {
-		row, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		var t core.Task
-		if err == nil {
-			if t, err = parse(row, o); err == nil {
-				if line, ok := lines[t.ID]; ok {
-					err = row.Errorf("task_id", "%s is the id of line %d already", t.ID, line)
-				}
-			}
-		}
-		switch {
-		case err == nil:
-			lines[t.ID] = row.Line()
-			tasks = append(tasks, t)
-		case !rows.IsRow(err) || o.Strict:
-			return nil, nil, fmt.Errorf("mbpp: %w", err)
-		default:
-			bad = append(bad, err)
-		}
+	tasks, bad, err = rows.Collect(r, o.Strict, func(row *rows.Object) (core.Task, error) { return parse(row, o) })
+	if err != nil {
+		return nil, bad, fmt.Errorf("mbpp: %w", err)
 	}
-	switch {
-	case len(tasks) > 0:
-		return tasks, bad, nil
-	case len(bad) > 0:
-		return nil, bad, fmt.Errorf("mbpp: none of the %d rows of %s is a task; the first: %w", len(bad), name, bad[0])
-	}
-	return nil, nil, fmt.Errorf("mbpp: %s holds no tasks; want JSON lines with task_id, text and test_list", name)
+	return tasks, bad, nil
 }
 
 // parse reads one row.

@@ -70,9 +70,7 @@ func Scan(src string) []Token {
 				end = i + q + stringEnd(src[i+q:])
 			} else if r, size := utf8.DecodeRuneInString(src[i:]); r == '_' || unicode.IsLetter(r) {
 				t.Kind = Name
-				end += size + run(src[i+size:], func(r rune) bool {
-					return r == '_' || unicode.In(r, unicode.L, unicode.N, unicode.Mn, unicode.Mc)
-				})
+				end += size + run(src[i+size:], inName)
 			} else if unicode.IsDigit(r) {
 				t.Kind = Number
 				end += run(src[i:], func(r rune) bool {
@@ -111,6 +109,14 @@ func run(s string, kind func(rune) bool) int {
 		}
 	}
 	return len(s)
+}
+
+// inName says that r may stand in a name behind its beginning.
+func inName(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	}
+	return unicode.In(r, unicode.L, unicode.N, unicode.Mn, unicode.Mc)
 }
 
 // quote returns the length of the prefix (as in rb"…") before the quote that begins s, or -1 where s begins no string.

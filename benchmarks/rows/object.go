@@ -119,6 +119,9 @@ func (o *Object) Bytes(name string) (b []byte, ok bool, err error) {
 	return unquote(o.raw[v.start:v.end]), true, nil
 }
 
+// Unquote decodes a JSON string that stands in a row, as Bytes does.
+func Unquote(quoted json.RawMessage) []byte { return unquote(quoted) }
+
 // Text is Bytes for a field that must be valid Unicode.
 func (o *Object) Text(name string) (s string, ok bool, err error) {
 	b, ok, err := o.Bytes(name)
