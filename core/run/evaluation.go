@@ -19,12 +19,19 @@ type Evaluation struct {
 	Tasks     int    `json:"tasks"`
 	Samples   int    `json:"samples"`
 	// PassAtK maps k, as text, to the unbiased estimate and its interval.
-	PassAtK          map[string]Interval `json:"pass_at_k"`
-	CompletionTokens Length              `json:"completion_tokens"`
-	Verdicts         map[core.Class]int  `json:"verdicts"`
+	PassAtK map[string]Interval `json:"pass_at_k"`
+	// CompletionTokens is nil where no length is known; TruncatedRate is the share that the token limit cut.
+	CompletionTokens *Length            `json:"completion_tokens"`
+	TruncatedRate    float64            `json:"truncated_rate"`
+	Verdicts         map[core.Class]int `json:"verdicts"`
+	// Unanswered tasks have no completion, Unscored ones none that could be judged; Weak counts weak verdicts.
+	Unanswered int `json:"unanswered,omitempty"`
+	Unscored   int `json:"unscored,omitempty"`
+	Weak       int `json:"weak,omitempty"`
 	// Exceptions counts Python exception types of verdicts that did not pass.
 	Exceptions map[string]int `json:"exceptions"`
-	Lint       LintMeans      `json:"lint"`
+	// Lint are means per completion.
+	Lint LintMeans `json:"lint"`
 	// Protocol says how it was measured: prompt, extraction, sampling, limits. Any value that marshals to a JSON object.
 	Protocol any `json:"protocol"`
 	// Diagnostics are further named measures, as "visible_minus_hidden".

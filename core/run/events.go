@@ -263,7 +263,9 @@ func evaluationEvents(e Evaluation, at time.Time) [][]byte {
 	for _, k := range slices.Sorted(maps.Keys(e.PassAtK)) {
 		n.add(prefix+"pass@"+k, e.PassAtK[k].Value)
 	}
-	n.add(prefix+"tokens_mean", e.CompletionTokens.Mean)
+	if e.CompletionTokens != nil {
+		n.add(prefix+"tokens_mean", e.CompletionTokens.Mean)
+	}
 	for _, severity := range core.Severities() {
 		n.add(prefix+"lint/"+string(severity), e.Lint.Mean(severity))
 	}

@@ -27,7 +27,7 @@ type tableRow struct {
 	Tests          int32            `parquet:"tests"`
 	Weak           bool             `parquet:"weak"`
 	Fuel           int64            `parquet:"fuel"`
-	Reward         *float64         `parquet:"reward,optional"` // null where the reward abstained
+	Reward         *float64         `parquet:"reward,optional"` // null where the reward abstained, and in an evaluation
 	Components     []tableComponent `parquet:"components,list"`
 	Note           string           `parquet:"note"`
 	Advantage      float64          `parquet:"advantage"`
@@ -65,7 +65,7 @@ func (r Row) table() (tableRow, error) {
 		LintRefactor: int32(r.Lint.Refactor), LintConvention: int32(r.Lint.Convention),
 		Suppressions: int32(r.Lint.Suppressions), LintCodes: string(codes),
 	}
-	if !r.Abstained {
+	if !r.Abstained && r.Step > 0 {
 		t.Reward = &r.Reward
 	}
 	for _, c := range r.Components {

@@ -133,12 +133,15 @@ func assemblePage(dir string) (page, error) {
 			return page{}, err
 		}
 		if err == nil {
-			p.Tiles, p.Tables = evaluationTiles(e), evaluationTables(e, count)
+			p.Tiles, p.Tables, p.Warnings = evaluationTiles(e), evaluationTables(e, count), evaluationWarnings(e, count)
 		}
 	} else {
 		p.Tiles, p.Warnings = trainingTiles(steps, evaluations), warnings(steps, count)
 		if p.Sections, err = trainingSections(steps, evaluations); err != nil {
 			return page{}, err
+		}
+		if t := heldOutTable(evaluations); len(t.Rows) > 0 {
+			p.Tables = append(p.Tables, t)
 		}
 	}
 	p.Tables = append(p.Tables, count.tables()...)

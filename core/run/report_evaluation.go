@@ -18,10 +18,68 @@ func evaluationTiles(e Evaluation) []tile {
 			Note: fmt.Sprintf("95 %% interval %s to %s; %d tasks, %s", percent(v.Low), percent(v.High), e.Tasks, samples(e.Samples)),
 		})
 	}
-	return append(tiles,
-		tile{Label: "Tokens a completion", After: fixed(e.CompletionTokens.Mean, 1), Note: fmt.Sprintf("median %s, 95th percentile %s", trim(e.CompletionTokens.P50, 4), trim(e.CompletionTokens.P95, 4))},
-		tile{Label: "Lint findings a completion", After: fixed(e.Lint.Total(), 2), Note: severities(e.Lint)},
-	)
+	if l := e.CompletionTokens; l != nil {
+		tiles = append(tiles, tile{
+			Label: "Tokens a completion", After: fixed(l.Mean, 1),
+			Note: fmt.Sprintf("median %s, 95th percentile %s; %s truncated", trim(l.P50, 4), trim(l.P95, 4), percent(e.TruncatedRate)),
+		})
+	}
+	return append(tiles, tile{Label: "Lint findings a completion", After: fixed(e.Lint.Total(), 2), Note: severities(e.Lint)})
+}
+
+// evaluationWarnings says what in an evaluation should make its reader doubt it.
+func evaluationWarnings(e Evaluation, c *counter) []string {
+	var list []string
+	warn := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	total, without := 0, e.Verdicts[core.NoCode]+e.Verdicts[core.Syntax]
+	for _, n := range e.Verdicts {
+		total += n
+	}
+	if e.Unanswered > 0 {
+		warn("%d of %d tasks have no completion and count as not solved.", e.Unanswered, e.Tasks)
+	}
+	if e.Unscored > 0 {
+		warn("%d of %d tasks have no completion that could be judged and are left out of pass@k.", e.Unscored, e.Tasks)
+	}
+	if n := e.Verdicts[core.Infrastructure]; n > 0 {
+		warn("%d of %d completions could not be judged (verdict infrastructure).", n, total)
+	}
+	if 2*without > total {
+		warn("%d of %d completions hold no program that compiles: is the prompt's protocol the model's?", without, total)
+	}
+	if e.TruncatedRate > 0.5 {
+		warn("%s of the completions are cut by the token limit: raise --max-tokens.", percent(e.TruncatedRate))
+	}
+	if n := c.weakPassed; n > 0 {
+		warn("%d of %d passing completions passed a weak test, whose outcome the program could have forged.", n, c.passed)
+	}
+	if gap := e.Diagnostics["visible_minus_hidden"]; gap > gapLimit {
+		warn("Tests that the prompt shows pass more often than hidden ones, by %s: programs may answer the shown tests alone.", percent(gap))
+	}
+	return list
+}
+
+// heldOutTable lists the evaluations that were made during training.
+func heldOutTable(list []Evaluation) table {
+	t := table{
+		Title: "Held out", Note: "Each evaluation that was made during training; intervals are 95 %.",
+		Head: []string{"After step", "pass@1", "Interval", "Tokens", "Lint"},
+	}
+	for _, e := range list {
+		v, ok := e.PassAtK["1"]
+		if !ok {
+			continue
+		}
+		tokens := "–"
+		if e.CompletionTokens != nil {
+			tokens = fixed(e.CompletionTokens.Mean, 1)
+		}
+		t.Rows = append(t.Rows, tableLine{
+			Name:  fmt.Sprintf("%d, %s %s", e.Step, e.Benchmark, e.Split),
+			Cells: []string{percent(v.Value), percent(v.Low) + " to " + percent(v.High), tokens, fixed(e.Lint.Total(), 2)},
+		})
+	}
+	return t
 }
 
 func severities(l LintMeans) string {

@@ -214,7 +214,7 @@ func TestReportShowsWhatWasAskedFor(t *testing.T) {
 	for _, want := range []string{
 		"smollm2-135m-instruct, gspo, combined", "beta 0, epsilon_high 0.0004, epsilon_low 0.0003", "135 million parameters", "4 prompts × 8 completions",
 		"Held-out pass@1", "<h3>Reward</h3>", "<h3>Pass rate</h3>", "<h3>Parts of the reward, weighted</h3>", "<h3>Groups without a signal</h3>",
-		"<h3>Verdicts</h3>", "<h3>Lint findings</h3>", "<h3>Completion length</h3>", "<h3>Entropy</h3>", "<h3>Clipped ratios</h3>", "<h3>Gradient norm</h3>",
+		"<h3>Verdicts</h3>", "<h3>Lint findings</h3>", "<h3>Completion length</h3>", "<h3>Drift</h3>", "<h3>Held out</h3>", "<h3>Entropy</h3>", "<h3>Clipped ratios</h3>", "<h3>Gradient norm</h3>",
 		"<h3>Time of a step</h3>", "<h3>Exceptions</h3>", "NameError", "Completions to read", `<span class="key">def</span>`, "finished",
 	} {
 		if !strings.Contains(page, want) {
@@ -281,8 +281,9 @@ func TestReportOfAnEvaluation(t *testing.T) {
 			t.Errorf("the report has no %q", want)
 		}
 	}
-	if len(readTable(t, dir)) != len(rows) {
-		t.Error("the table lacks rows")
+	rowsRead := readTable(t, dir)
+	if len(rowsRead) != len(rows) || rowsRead[0].Reward != nil {
+		t.Errorf("the table has %d of %d rows, and a reward where nothing was rewarded: %v", len(rowsRead), len(rows), rowsRead[0].Reward)
 	}
 	if e, err := ReadEvaluation(dir); err != nil || e.Tasks != 40 {
 		t.Errorf("%+v, %v", e, err)

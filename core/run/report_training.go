@@ -279,13 +279,28 @@ func trainingSections(steps []Step, evaluations []Evaluation) ([]section, error)
 			p.curve("update", "s3", func(s Step) float64 { return s.Seconds.Update }),
 		}
 	})
+	drift := with(func(c *chart) {
+		if len(steps) < 2 {
+			return
+		}
+		c.title, c.floor = "Drift", 0
+		c.note = "Length, lint findings and pass rate, each divided by its mean over the first quarter. Findings that fall with the pass rate are a sign of degenerate programs."
+		for i, of := range []func(Step) float64{length, lintTotal, passRate} {
+			first, _ := ends(steps, of)
+			if !(first.mean > 0) {
+				continue
+			}
+			name, class := []string{"length", "lint findings", "pass rate"}[i], []string{"s0", "s1", "passed"}[i]
+			c.curves = append(c.curves, p.curve(name, class, func(s Step) float64 { return of(s) / first.mean }))
+		}
+	})
 	held, err := evaluationCharts(evaluations)
 	if err != nil {
 		return nil, err
 	}
 	sections := []section{
 		{Title: "Learning", Figures: append(figures(reward, pass), append(held, figures(components, parts, idle)...)...)},
-		{Title: "What the programs are like", Figures: figures(verdicts, lint, tokens, cut, diagnostics)},
+		{Title: "What the programs are like", Figures: figures(verdicts, lint, tokens, cut, drift, diagnostics)},
 		{Title: "Optimization", Figures: figures(entropy, kl, clip, grad, loss, rate, seconds)},
 	}
 	return slices.DeleteFunc(sections, func(s section) bool { return len(s.Figures) == 0 }), p.err

@@ -186,7 +186,7 @@ func (s synthetic) evaluation(step int) Evaluation {
 	return Evaluation{
 		Benchmark: "starter", Split: "test", Tasks: 40, Samples: 1,
 		PassAtK:          map[string]Interval{"1": {p, p - 0.12, p + 0.12}},
-		CompletionTokens: Length{70, 64, 150},
+		CompletionTokens: &Length{70, 64, 150},
 		Verdicts:         map[core.Class]int{core.Passed: int(40 * p), core.Failed: 40 - int(40*p)},
 		Exceptions:       map[string]int{"AssertionError": 40 - int(40*p)},
 		Lint:             LintMeans{0.02, 0.2, 0, 0, 0.4},

@@ -7,6 +7,9 @@ import (
 	"github.com/rlvr-harness/harness/core"
 )
 
+// gapLimit is the share from which a diagnostic of gaming is worth a word.
+const gapLimit = 0.1
+
 // warnings says what in a run should make its reader doubt it. Each compares the first with the last quarter, or looks at
 // the whole; none of them is proof.
 func warnings(steps []Step, c *counter) []string {
@@ -76,6 +79,24 @@ func warnings(steps []Step, c *counter) []string {
 	}
 	if c.suppressed > 0 {
 		warn("%d completions hold comments that would silence the linter; they were ignored.", c.suppressed)
+	}
+	diagnostic := func(name string) (first, last float64) {
+		a, b := ends(steps, func(s Step) float64 {
+			if v, ok := s.Diagnostics[name]; ok {
+				return v
+			}
+			return math.NaN()
+		})
+		return a.mean, b.mean
+	}
+	if first, last := diagnostic("duplicate_rate"); last > 0.5 && last > first {
+		warn("%s of the programs in the last quarter repeat another one of their group (first quarter: %s).", percent(last), percent(first))
+	}
+	if first, last := diagnostic("visible_minus_hidden"); last > gapLimit && last > first {
+		warn("Tests that the prompt shows pass more often than hidden ones, by %s in the last quarter (first: %s): programs may answer the shown tests alone.", percent(last), percent(first))
+	}
+	if first, last := diagnostic("special_casing"); last > gapLimit && last > first {
+		warn("Programs compare their input with the values of the tests: %s in the last quarter, %s in the first.", percent(last), percent(first))
 	}
 	entropyFirst, entropyLast := ends(steps, func(s Step) float64 { return s.Entropy })
 	if entropyFirst.mean > 0 && entropyLast.mean < 0.1*entropyFirst.mean {

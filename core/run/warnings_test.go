@@ -59,6 +59,15 @@ func TestWarnings(t *testing.T) {
 			return s
 		}},
 		{"suppressed findings", "silence the linter", func(s []Step, c *counter) []Step { c.suppressed = 3; return s }},
+		{"duplicates", "repeat another one of their group", each(func(x float64, s *Step) {
+			s.Diagnostics = map[string]float64{"duplicate_rate": x}
+		})},
+		{"a gap to hidden tests", "by 34.5 % in the last quarter (first: 4.5 %)", each(func(x float64, s *Step) {
+			s.Diagnostics = map[string]float64{"visible_minus_hidden": 0.4 * x}
+		})},
+		{"special cases", "compare their input", each(func(x float64, s *Step) {
+			s.Diagnostics = map[string]float64{"special_casing": 0.4 * x}
+		})},
 		{"no entropy left", "entropy fell", each(func(x float64, s *Step) { s.Entropy = math.Max(0.001, 0.5-x) })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -75,5 +84,28 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("got  %q\nwant %q alone", got, c.want)
 			}
 		})
+	}
+}
+
+func TestEvaluationWarnings(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		e          Evaluation
+	}{
+		{"a sound evaluation", "", Evaluation{Tasks: 10, Verdicts: map[core.Class]int{core.Passed: 6, core.Failed: 4}}},
+		{"tasks without a completion", "2 of 10 tasks have no completion", Evaluation{Tasks: 10, Unanswered: 2}},
+		{"tasks that could not be judged", "3 of 10 tasks have no completion that could be judged", Evaluation{Tasks: 10, Unscored: 3}},
+		{"infrastructure", "1 of 2 completions could not be judged", Evaluation{Verdicts: map[core.Class]int{core.Infrastructure: 1, core.Passed: 1}}},
+		{"no programs", "3 of 4 completions hold no program", Evaluation{Verdicts: map[core.Class]int{core.NoCode: 1, core.Syntax: 2, core.Passed: 1}}},
+		{"truncation", "75.0 % of the completions are cut", Evaluation{TruncatedRate: 0.75}},
+		{"a gap", "by 25.0 %", Evaluation{Diagnostics: map[string]float64{"visible_minus_hidden": 0.25}}},
+	} {
+		got := evaluationWarnings(c.e, newCounter(nil))
+		if c.want == "" && len(got) == 0 {
+			continue
+		}
+		if len(got) != 1 || !strings.Contains(got[0], c.want) {
+			t.Errorf("%s: got %q, want %q alone", c.name, got, c.want)
+		}
 	}
 }
