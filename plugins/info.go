@@ -3,9 +3,12 @@ package plugins
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"regexp"
 
 	goplugin "github.com/hashicorp/go-plugin"
+
+	wire "github.com/rlvr-harness/harness/plugins/wire/harness/v1"
 )
 
 // Protocol is the version of the wire that this package speaks. It grows when an old plugin could misread a new harness,
@@ -66,3 +69,6 @@ func CheckName(name string) error {
 	}
 	return nil
 }
+
+// Protos are the .proto files of the wire, for plugins in other languages.
+func Protos() fs.FS { return wire.Sources }
