@@ -69,17 +69,9 @@ func (s Address) Fetch(ctx context.Context, r *Request) error {
 func (s Address) get(ctx context.Context, r *Request) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	f, err := os.OpenFile(r.Path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return permanentError{err}
-	}
-	defer f.Close()
-	have, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return permanentError{err}
-	}
-	if have > r.Size {
-		have = 0
+	have := int64(0)
+	if info, err := os.Stat(r.Path); err == nil && info.Size() <= r.Size {
+		have = info.Size()
 	}
 	if have == r.Size {
 		return nil // the caller compares the hash
@@ -101,7 +93,7 @@ func (s Address) get(ctx context.Context, r *Request) error {
 	case resp.StatusCode == http.StatusOK: // a server without ranges starts again
 		have = 0
 	case resp.StatusCode == http.StatusPartialContent, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		if err := f.Truncate(0); err != nil {
+		if err := os.Remove(r.Path); err != nil {
 			return permanentError{err}
 		}
 		return fmt.Errorf("the server answered %s to a request for the bytes from %d on", resp.Status, have)
@@ -110,6 +102,11 @@ func (s Address) get(ctx context.Context, r *Request) error {
 	default:
 		return permanentError{fmt.Errorf("the server answered %s", resp.Status)}
 	}
+	f, err := os.OpenFile(r.Path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return permanentError{err}
+	}
+	defer f.Close()
 	if err := f.Truncate(have); err != nil {
 		return permanentError{err}
 	}

@@ -229,7 +229,7 @@ func (c *Cache) obtain(ctx context.Context, a Artefact) (err error) {
 		}
 	}()
 	l, err := acquire(ctx, filepath.Join(c.dir, "locks", a.Name), func(pid string) {
-		begin().Stage("waiting for process " + pid + ", which is making it")
+		begin().Stage("waiting for process " + pid + " or a tool it started, which is making it")
 	})
 	if err != nil {
 		return c.wrap(a, err)

@@ -1,11 +1,14 @@
 package assets
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // State is how an artefact lies in the cache.
@@ -86,29 +89,65 @@ func (c *Cache) Prune(ctx context.Context) (freed int64, err error) {
 			keep[filepath.Join(c.dir, "fetched", sum)] = true
 		}
 	}
-	for _, pattern := range []string{"store/*/*", "fetched/*"} {
-		paths, err := filepath.Glob(filepath.Join(c.dir, pattern))
+	names, err := filepath.Glob(filepath.Join(c.dir, "store", "*"))
+	if err != nil {
+		return 0, err
+	}
+	for _, dir := range names {
+		n, err := c.pruneEntries(ctx, dir, keep)
+		freed += n
+		if err != nil {
+			return freed, fmt.Errorf("assets: prune %s: %w", filepath.Base(dir), err)
+		}
+	}
+	n, err := sweep(ctx, filepath.Join(c.dir, "fetched"), keep)
+	if err != nil {
+		err = fmt.Errorf("assets: prune downloads: %w", err)
+	}
+	return freed + n, err
+}
+
+// pruneEntries sweeps the entries of one artefact, which nobody makes meanwhile.
+func (c *Cache) pruneEntries(ctx context.Context, dir string, keep map[string]bool) (int64, error) {
+	l, err := acquire(ctx, filepath.Join(c.dir, "locks", filepath.Base(dir)), func(string) {})
+	if err != nil {
+		return 0, err
+	}
+	defer l.release()
+	return sweep(ctx, dir, keep)
+}
+
+// sweep removes what lies in dir and is not kept. Stamps go before their entries: an entry without one is unfinished.
+func sweep(ctx context.Context, dir string, keep map[string]bool) (freed int64, err error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		return 0, err
+	}
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(stampRank(a), stampRank(b)) })
+	for _, p := range paths {
+		if keep[p] {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return freed, err
+		}
+		n, err := weigh(p)
+		if err == nil {
+			err = os.RemoveAll(p)
+		}
 		if err != nil {
 			return freed, err
 		}
-		for _, p := range paths {
-			if keep[p] {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return freed, err
-			}
-			n, err := weigh(p)
-			if err == nil {
-				err = os.RemoveAll(p)
-			}
-			if err != nil {
-				return freed, err
-			}
-			freed += n
-		}
+		freed += n
 	}
 	return freed, nil
+}
+
+func stampRank(path string) int {
+	if filepath.Ext(path) == ".json" {
+		return 0
+	}
+	return 1
 }
 
 // weigh sums the sizes of the files at or below p.

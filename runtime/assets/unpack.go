@@ -61,9 +61,17 @@ func Untar(ctx context.Context, archive, dst string, pick Pick) error {
 		return err
 	}
 	defer w.root.Close()
-	for t := tar.NewReader(r); ; {
+	var end ending
+	tee := io.TeeReader(r, &end)
+	for t := tar.NewReader(tee); ; {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
+			if _, err = io.Copy(io.Discard, tee); err == nil && !end.marked() {
+				err = io.ErrUnexpectedEOF
+			}
+			if err != nil {
+				return fmt.Errorf("unpack %s: %w", filepath.Base(archive), err)
+			}
 			return nil
 		}
 		if err == nil {
@@ -94,6 +102,24 @@ func decompress(r io.Reader) (io.Reader, error) {
 	default:
 		return b, nil
 	}
+}
+
+// ending keeps the last kilobyte of a tar file, which is zero: a file that was cut between two members, or whose packing
+// was cut, looks whole to archive/tar.
+type ending struct{ last []byte }
+
+const endMark = 1024
+
+func (e *ending) Write(p []byte) (int, error) {
+	e.last = append(e.last, p[max(0, len(p)-endMark):]...)
+	if extra := len(e.last) - endMark; extra > 0 {
+		e.last = append(e.last[:0], e.last[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (e *ending) marked() bool {
+	return len(e.last) == endMark && !bytes.ContainsFunc(e.last, func(r rune) bool { return r != 0 })
 }
 
 // errEscapes marks a name or a link that points out of the folder.
