@@ -164,14 +164,22 @@ func (c chart) extent() (low, high float64, ticks []float64) {
 		}
 		high += pad
 	}
-	step := niceStep((high - low) / 4)
+	ticks = ticksAt(low, high, niceStep((high-low)/4))
+	if finer := ticksAt(low, high, niceStep((high-low)/5)); last(finer)-finer[0] < (last(ticks)-ticks[0])*(1-1e-9) {
+		ticks = finer // less empty space
+	}
+	return ticks[0], last(ticks), ticks
+}
+
+// ticksAt returns multiples of step around a range.
+func ticksAt(low, high, step float64) []float64 {
+	var ticks []float64
 	for i := math.Floor(low/step + 1e-9); ; i++ {
 		ticks = append(ticks, i*step)
 		if i*step >= high-step*1e-9 {
-			break
+			return ticks
 		}
 	}
-	return ticks[0], ticks[len(ticks)-1], ticks
 }
 
 // niceStep returns the next of 1, 2, 2.5, 5 times a power of ten that is at least x.

@@ -43,7 +43,8 @@ func TestExtent(t *testing.T) {
 		{"nothing measured", []float64{nan}, nan, nan, []float64{0, 0.25, 0.5, 0.75, 1}},
 		{"all zero", []float64{0, 0}, 0, nan, []float64{0, 0.25, 0.5, 0.75, 1}},
 		{"one value", []float64{2e-5}, 0, nan, []float64{0, 5e-6, 1e-5, 1.5e-5, 2e-5}},
-		{"both signs", []float64{-0.3, 0.7}, nan, nan, []float64{-0.5, -0.25, 0, 0.25, 0.5, 0.75}},
+		{"both signs", []float64{-0.3, 0.7}, nan, nan, []float64{-0.4, -0.2, 0, 0.2, 0.4, 0.6, 0.8}},
+		{"less empty space", []float64{20.3}, 0, nan, []float64{0, 5, 10, 15, 20, 25}},
 		{"large", []float64{130, 980}, 0, nan, []float64{0, 250, 500, 750, 1000}},
 	} {
 		low, high, ticks := chart{floor: c.floor, ceiling: c.ceiling, curves: []curve{{values: c.values}}}.extent()

@@ -347,7 +347,7 @@ func (f *Folder) checkpoint(step int, state any, save func(dir string) error) er
 		return fmt.Errorf("state: %w", err)
 	}
 	for _, r := range f.all() {
-		if err := r.file.Sync(); err != nil {
+		if err := f.disk.sync(r.file); err != nil {
 			return fmt.Errorf("sync %s: %w", r.name, err)
 		}
 		x.Records = append(x.Records, r.mark())

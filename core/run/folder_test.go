@@ -145,7 +145,7 @@ func TestWriteThatFailsStopsTheRunAndKeepsTheCheckpoint(t *testing.T) {
 	s := small(1)
 	dir := filepath.Join(t.TempDir(), "run")
 	s.stopAfter = 2
-	if err := s.createOrOpen(disk{}, dir); err != nil {
+	if err := s.createOrOpen(disk{unsynced: true}, dir); err != nil {
 		t.Fatal(err)
 	}
 	f, err := Open(dir)
@@ -166,7 +166,7 @@ func TestWriteThatFailsStopsTheRunAndKeepsTheCheckpoint(t *testing.T) {
 	if err := f.Finish(); err == nil {
 		t.Error("the run finishes after a failed write")
 	}
-	if err := small(1).createOrOpen(disk{}, dir); err != nil {
+	if err := small(1).createOrOpen(disk{unsynced: true}, dir); err != nil {
 		t.Fatal(err)
 	}
 	if err := Equal(want, dir); err != nil {
@@ -187,7 +187,7 @@ func TestBrokenCheckpointIsPassedOver(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
 			s := small(1)
 			s.stopAfter = 4
-			if err := s.createOrOpen(disk{}, dir); err != nil {
+			if err := s.createOrOpen(disk{unsynced: true}, dir); err != nil {
 				t.Fatal(err)
 			}
 			if err := damage(filepath.Join(dir, checkpointName, "step-4")); err != nil {
@@ -238,7 +238,7 @@ func TestRecordsThatWereChangedAreNotContinued(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "run")
 				s := small(1)
 				s.stopAfter = 4
-				if err := s.createOrOpen(disk{}, dir); err != nil {
+				if err := s.createOrOpen(disk{unsynced: true}, dir); err != nil {
 					t.Fatal(err)
 				}
 				if err := damage(filepath.Join(dir, name)); err != nil {
@@ -256,13 +256,13 @@ func TestKeepsTwoCheckpointsAndThenOne(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	s := small(1)
 	s.stopAfter = 6
-	if err := s.createOrOpen(disk{}, dir); err != nil {
+	if err := s.createOrOpen(disk{unsynced: true}, dir); err != nil {
 		t.Fatal(err)
 	}
 	if got := list(t, filepath.Join(dir, checkpointName)); got != "step-4 step-6" {
 		t.Errorf("while it runs: %s", got)
 	}
-	if err := small(1).createOrOpen(disk{}, dir); err != nil {
+	if err := small(1).createOrOpen(disk{unsynced: true}, dir); err != nil {
 		t.Fatal(err)
 	}
 	if got := list(t, filepath.Join(dir, checkpointName)); got != "step-7" {

@@ -271,7 +271,7 @@ func (s synthetic) state(step int) string {
 func (s synthetic) create(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	f, err := Create(dir, s.manifest())
+	f, err := create(disk{unsynced: true}, dir, s.manifest())
 	if err != nil {
 		t.Fatal(err)
 	}
