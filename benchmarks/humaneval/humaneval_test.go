@@ -13,8 +13,7 @@ import (
 	"github.com/rlvr-harness/harness/core"
 )
 
-// runner grades each [task, program] of its input in one namespace, and answers with the tests that did not pass, and
-// with the number of asserts that call the candidate, as Python's parser sees them.
+// runner grades each [task, program] of its input in one namespace, and answers with the tests that did not pass.
 const runner = `
 import ast, json, sys
 out = []

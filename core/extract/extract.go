@@ -158,22 +158,18 @@ func cut(text string, stop []string) string {
 // dropThought removes what a model thinks before it answers.
 func dropThought(text string) string {
 	const open, end = "<think>", "</think>"
+	if last := strings.LastIndex(text, end); last >= 0 && !strings.Contains(text[:last], open) { // the prompt opened it
+		text = text[last+len(end):]
+	}
 	var b strings.Builder
 	for {
-		i, j := strings.Index(text, open), strings.Index(text, end)
-		switch {
-		case j >= 0 && (i < 0 || j < i): // the prompt opened it
-			b.Reset()
-			text = text[j+len(end):]
-		case i < 0:
-			b.WriteString(text)
+		answer, rest, found := strings.Cut(text, open)
+		b.WriteString(answer)
+		if !found {
 			return b.String()
-		case j < 0:
-			b.WriteString(text[:i])
+		}
+		if _, text, found = strings.Cut(rest, end); !found {
 			return b.String()
-		default:
-			b.WriteString(text[:i])
-			text = text[j+len(end):]
 		}
 	}
 }

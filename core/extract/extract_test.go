@@ -80,6 +80,7 @@ func TestAuto(t *testing.T) {
 		{"the earliest of two stops", Input{Text: f + "\nassert f(1) == 2\n\"\"\"\nclass", Stop: []string{"\n\"\"\"", "\nassert", ""}}, f, Whole},
 		{"a thought", Input{Text: "<think>I shall write ```python\nbad\n```</think>\n\n```python\n" + f + "```"}, f, Fenced},
 		{"a thought that the prompt opened", Input{Text: "def g(): pass\n</think>\n" + f}, "\n" + f, Whole},
+		{"an answer between a thought and its remainder", Input{Text: "<think>a b</think>" + f + "</think>\n"}, f, Lines},
 		{"two thoughts", Input{Text: "<think>a b</think>" + f + "<think>c d</think>"}, f, Whole},
 		{"a thought without an end", Input{Text: "<think>Let me see.\n```python\n" + f + "```\n"}, "", Nothing},
 		{"a stop in a thought cuts the rest", Input{Text: "<think>use [DONE]\n[DONE]\n</think>\n" + f}, "", Nothing},
@@ -210,9 +211,19 @@ func TestParsesAreBounded(t *testing.T) {
 		"many lines":              strings.Repeat("def f(\nHere is it\n", 10_000),
 		"many thoughts":           strings.Repeat("<think>x</think>\n", 10_000) + "x y",
 		"fences that never close": strings.Repeat("```python\nx y\n", 10_000),
+		// a megabyte each: what takes quadratic time does not end
+		"thoughts that were never opened": strings.Repeat("</think>", 1<<17),
+		"thoughts that never end":         strings.Repeat("<think>", 1<<17),
+		"marks in a thought":              strings.Repeat("</think><think>", 1<<16),
+		"end marks, almost":               strings.Repeat("[DONE\n", 1<<17),
+		"an open bracket after another":   strings.Repeat("f(", 1<<19),
+		"attributes without end":          strings.Repeat("a.", 1<<19),
+		"calls without end":               strings.Repeat("f()", 1<<18) + " x",
+		"blank lines":                     strings.Repeat("Here is\n"+strings.Repeat("\n", 1000), 1<<10),
+		"an indentation without end":      strings.Repeat(strings.Repeat(" ", 1000)+"x y\n", 1<<10),
 	} {
 		n := 0
-		_, err := Program(Auto, Input{Text: text, Entry: "f"}, func(string) (bool, error) { n++; return false, nil })
+		_, err := Program(Auto, Input{Text: text, Entry: "f", Stop: []string{"\nx"}}, func(string) (bool, error) { n++; return false, nil })
 		if err != nil || n > maxParsed+2 {
 			t.Errorf("%s: %d parses, %v", name, n, err)
 		}
