@@ -328,3 +328,44 @@ func parseJSON(word string) (any, error) {
 	}
 	return v, nil
 }
+
+// Setting describes one setting for a person.
+type Setting struct {
+	Name string `json:"name"`
+	// Type is the JSON type, or the choices.
+	Type string `json:"type"`
+	// Default is the default in JSON, or "".
+	Default string `json:"default"`
+	Doc     string `json:"doc"`
+}
+
+// DescribeSettings lists the settings of a schema by name.
+func DescribeSettings(schema json.RawMessage) ([]Setting, error) {
+	var s struct {
+		Properties map[string]struct {
+			Type        json.RawMessage
+			Enum        []any
+			Default     json.RawMessage
+			Description string
+		}
+	}
+	if err := json.Unmarshal(schema, &s); err != nil {
+		return nil, fmt.Errorf("settings schema: %w", err)
+	}
+	var out []Setting
+	for _, name := range settingNames(schema) {
+		p := s.Properties[name]
+		t := strings.Trim(string(p.Type), `"`)
+		if len(p.Enum) > 0 {
+			var choices []string
+			for _, e := range p.Enum {
+				if word := fmt.Sprint(e); word != "" {
+					choices = append(choices, word)
+				}
+			}
+			t = strings.Join(choices, "|")
+		}
+		out = append(out, Setting{Name: name, Type: t, Default: string(p.Default), Doc: p.Description})
+	}
+	return out, nil
+}

@@ -68,6 +68,6 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 func commands() []*cli.Command {
 	return []*cli.Command{
 		runCommand(), evalCommand(), compareCommand(), verifyCommand(), reportCommand(), benchCommand(),
-		assetsCommand(), doctorCommand(), versionCommand(),
+		pluginCommand(), assetsCommand(), doctorCommand(), versionCommand(),
 	}
 }

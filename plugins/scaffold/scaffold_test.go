@@ -97,13 +97,16 @@ func TestPython(t *testing.T) {
 		if _, err := New(Options{Kind: kind, Name: "my-own", Lang: "python", Dir: dir}); err != nil {
 			t.Fatal(err)
 		}
-		if i > 0 { // it shares what the first has installed
-			if err := os.Symlink(filepath.Join(parent, "reward", ".venv"), filepath.Join(dir, ".venv")); err != nil {
-				t.Fatal(err)
+		if i == 0 {
+			if out, err := run(t, dir, "./setup.sh"); err != nil {
+				t.Skipf("setup.sh needs python3 with venv and a package index: %v\n%s", err, out)
 			}
-		}
-		if out, err := run(t, dir, "./setup.sh"); err != nil {
-			t.Skipf("setup.sh needs python3 with venv and a package index: %v\n%s", err, out)
+		} else { // it shares what the first has installed and generated
+			for _, name := range []string{".venv", "harness"} {
+				if err := os.Symlink(filepath.Join(parent, "reward", name), filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		t.Run(string(kind), func(t *testing.T) { check(t, filepath.Join(dir, plugins.FileName(kind, "my-own"))) })
 	}
