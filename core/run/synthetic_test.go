@@ -24,7 +24,6 @@ type synthetic struct {
 	stopAfter      int // as with Ctrl-C; 0 for never
 	hostile        string
 	abstainAt      int
-	skipFinishing  bool
 	checkpointPads int // bytes
 }
 

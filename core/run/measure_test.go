@@ -1,0 +1,51 @@
+package run
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	"github.com/rlvr-harness/harness/core"
+)
+
+func TestMeasure(t *testing.T) {
+	sample := func(class core.Class, program string, tokens int, logProb float32, lint core.Lint) core.Sample {
+		s := core.Sample{Evidence: core.Evidence{Program: program, Verdict: core.Verdict{Class: class}, Lint: lint, Tokens: tokens}}
+		for range tokens {
+			s.Completion.Tokens, s.Completion.LogProbs = append(s.Completion.Tokens, 1), append(s.Completion.LogProbs, logProb)
+		}
+		if class == core.Error {
+			s.Evidence.Verdict.Exception = "NameError"
+		}
+		return s
+	}
+	passing, wrong := sample(core.Passed, "a", 2, -0.5, core.Lint{Error: 1}), sample(core.Error, "a", 4, -0.25, core.Lint{Convention: 3, Suppressions: 2})
+	silent := sample(core.NoCode, "", 2, -1, core.Lint{Unavailable: true})
+	silent.Evidence.Truncated = true
+	wrong.Evidence.Verdict.Weak = true
+	part := func(v float64) core.Score {
+		return core.Score{Value: v, Components: []core.Component{{Name: "tests", Value: 2 * v, Weighted: v}}}
+	}
+	got := Measure(3, []core.Group{
+		{Samples: []core.Sample{passing, wrong}}, {Samples: []core.Sample{silent, silent}},
+	}, [][]core.Score{{part(1), part(0.25)}, {part(0.25), {Abstain: true, Value: 99}}})
+
+	want := Step{
+		Step: 3, RewardMean: 0.5, RewardStd: math.Sqrt(0.1875), PassRate: 0.25,
+		Components: map[string]float64{"tests": 1}, Weighted: map[string]float64{"tests": 0.5},
+		CompletionTokensMean: 2.5, TruncatedRate: 0.5,
+		Verdicts: map[core.Class]int{core.Passed: 1, core.Error: 1, core.NoCode: 2},
+		Lint:     LintMeans{Error: 0.5, Convention: 1.5}, // of the two that could be linted
+		// The second group has one score, and so no deviation.
+		ZeroStdGroups: 1, Entropy: (2*0.5 + 4*0.25 + 4*1) / 10., Tokens: 10, Abstained: 1,
+		Exceptions:  map[string]int{"NameError": 1},
+		Diagnostics: map[string]float64{"weak_rate": 0.25, "duplicate_rate": 0.5, "suppressions": 0.5},
+	}
+	if math.Abs(got.RewardStd-want.RewardStd) > 1e-15 {
+		t.Errorf("std is %v, want %v", got.RewardStd, want.RewardStd)
+	}
+	got.RewardStd = want.RewardStd
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
