@@ -283,7 +283,7 @@ class Split:
 
         class Fold(ast.NodeTransformer):
             def visit(self, n):
-                if isinstance(n, ast.expr) and not split.reads_program(n) and any(x in hidden for x in names_read(n)):
+                if isinstance(n, ast.expr) and not isinstance(n, ast.Starred) and not split.reads_program(n) and any(x in hidden for x in names_read(n)):
                     try:
                         value = eval(expression(n), dict(split.task.namespace))
                         literal = ast.parse(repr(value), mode="eval").body

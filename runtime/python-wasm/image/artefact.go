@@ -39,8 +39,13 @@ func build(ctx context.Context, b *assets.Build) error {
 	linked := filepath.Join(b.Work, "reactor.wasm")
 	zig := filepath.Join(b.Inputs["ziglang"], "ziglang", "zig")
 	env := []string{"ZIG_GLOBAL_CACHE_DIR=" + filepath.Join(b.Work, "zig"), "ZIG_LOCAL_CACHE_DIR=" + filepath.Join(b.Work, "zig")}
+	for _, f := range files {
+		if err := b.Run(ctx, src, env, zig, compileArguments(library, f)...); err != nil {
+			return fmt.Errorf("compile %s: %w", f, err)
+		}
+	}
 	if err := b.Run(ctx, src, env, zig, linkArguments(library, linked, files)...); err != nil {
-		return fmt.Errorf("link the interpreter: %w", err)
+		return fmt.Errorf("link the reactor: %w", err)
 	}
 	reactor, err := os.ReadFile(linked)
 	if err != nil {

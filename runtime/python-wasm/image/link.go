@@ -36,14 +36,21 @@ func writeSources(folder string) ([]string, error) {
 	return names, nil
 }
 
-// linkArguments are those of `zig` that compile the C sources and link them with the libraries in the folder cpython (the output
-// of the cpython-wasi build) into the reactor out.
-func linkArguments(cpython, out string, files []string) []string {
-	args := []string{
-		"cc", "-target", "wasm32-wasi", "-O2", "-g0", "-w", "-fno-sanitize=undefined", "-mexec-model=reactor", "-DNDEBUG",
-		"-I" + filepath.Join(cpython, "include"), "-I" + cpython,
+// compileArguments are those of `zig` that compile one C source; cpython is the output of the cpython-wasi build.
+func compileArguments(cpython, file string) []string {
+	return []string{
+		"cc", "-target", "wasm32-wasi", "-c", "-O2", "-g0", "-w", "-fno-sanitize=undefined", "-DNDEBUG",
+		"-I" + filepath.Join(cpython, "include"), "-I" + cpython, file,
 	}
-	args = append(args, files...)
+}
+
+// linkArguments are those of `zig` that link the compiled sources with the libraries of cpython into the reactor out. The objects
+// come first: what they define takes the place of the C library's.
+func linkArguments(cpython, out string, files []string) []string {
+	args := []string{"cc", "-target", "wasm32-wasi", "-mexec-model=reactor"}
+	for _, f := range files {
+		args = append(args, strings.TrimSuffix(f, ".c")+".o")
+	}
 	for _, lib := range []string{"libpython3.13.a", "libmpdec.a", "libHacl_Hash_SHA2.a", "libexpat.a"} {
 		args = append(args, filepath.Join(cpython, lib))
 	}

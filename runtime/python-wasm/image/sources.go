@@ -28,7 +28,7 @@ func recipeKey() (string, error) {
 		fmt.Fprintf(h, "%s %d\n%s", p, len(b), b)
 		return err
 	})
-	fmt.Fprintf(h, "%s\n%q %d", grade.Compiler, linkArguments("", "", nil), formatVersion)
+	fmt.Fprintf(h, "%s\n%q %q %d", grade.Compiler, compileArguments("", ""), linkArguments("", "", nil), formatVersion)
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -36,6 +37,13 @@ func (r *reader) bytes(n uint32) []byte {
 	}
 	r.at += int(n)
 	return r.b[r.at-int(n) : r.at]
+}
+
+// end fails unless everything was read.
+func (r *reader) end() {
+	if r.err == nil && r.at < len(r.b) {
+		r.fail(fmt.Errorf("%d bytes too many", len(r.b)-r.at))
+	}
 }
 
 // u32 reads an unsigned LEB128 number of at most 32 bits.

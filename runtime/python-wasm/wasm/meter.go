@@ -69,6 +69,7 @@ func (m *Module) paramCounts() ([]uint32, error) {
 		r.bytes(r.u32())
 		byType = append(byType, p)
 	}
+	r.end()
 	if r.err != nil {
 		return nil, fmt.Errorf("read types: %w", r.err)
 	}
@@ -83,6 +84,7 @@ func (m *Module) paramCounts() ([]uint32, error) {
 		}
 		out = append(out, byType[t])
 	}
+	r.end()
 	if r.err != nil {
 		return nil, fmt.Errorf("read functions: %w", r.err)
 	}
@@ -127,6 +129,7 @@ func (w *meterer) code(body []byte, firstIndex uint32, params []uint32) ([]byte,
 		out = appendU32(out, uint32(len(f)))
 		out = append(out, f...)
 	}
+	r.end()
 	if r.err != nil {
 		return nil, fmt.Errorf("read code: %w", r.err)
 	}

@@ -124,6 +124,7 @@ func (m *Module) Globals() ([]Global, error) {
 			out = append(out, g)
 		}
 	}
+	r.end()
 	if r.err != nil {
 		return nil, fmt.Errorf("read globals: %w", r.err)
 	}
@@ -173,11 +174,18 @@ func (m *Module) addExports(n int, entries []byte) error {
 		}
 		r := &reader{b: s.Body}
 		old := r.u32()
+		first := r.at
+		for i := uint32(0); i < old && r.err == nil; i++ {
+			r.bytes(r.u32())
+			r.byte()
+			r.u32()
+		}
+		r.end()
 		if r.err != nil {
 			return fmt.Errorf("read exports: %w", r.err)
 		}
 		body := appendU32(nil, old+uint32(n))
-		body = append(body, s.Body[r.at:]...)
+		body = append(body, s.Body[first:]...)
 		m.Sections[i].Body = append(body, entries...)
 		return nil
 	}
@@ -209,6 +217,7 @@ func (m *Module) imports() (importCounts, error) {
 			r.fail(fmt.Errorf("import %d is of kind %d; only functions and globals are expected", i, kind))
 		}
 	}
+	r.end()
 	if r.err != nil {
 		return c, fmt.Errorf("read imports: %w", r.err)
 	}

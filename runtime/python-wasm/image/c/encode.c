@@ -426,8 +426,8 @@ static int encode_shared(PyObject *o, int depth) {
     if (seen_used * 2 >= seen_size && seen_grow()) return STATUS_MEMORY;
     Seen *s = seen_slot(o);
     if (s->object) {
-        /* The grader can only refer to what it has: a cycle must pass through a list, dict or deque that it has begun. */
-        if (!s->complete && !(PyList_Check(o) || (PyDict_Check(o) && !PyODict_Check(o)))) return STATUS_DEEP;
+        /* The grader can only refer to what it has: a cycle must pass through a list or dict that it has begun. */
+        if (!s->complete && !(PyList_Check(o) || PyDict_CheckExact(o))) return STATUS_FOREIGN;
         return put_u8('@') || put_u32(s->index) ? STATUS_LARGE : 0;
     }
     s->object = Py_NewRef(o);

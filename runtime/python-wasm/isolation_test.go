@@ -1,0 +1,191 @@
+package pythonwasm
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rlvr-harness/harness/core"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// probe passes only in an interpreter that nobody used before, and its verdict tells of any difference in fuel and memory.
+var probe = core.Task{ID: "probe", Tests: []string{"assert seen() == []"}}
+
+const probeProgram = `
+import builtins, sys, gc, decimal, random, os, math, re, warnings, threading, time
+def seen():
+    out = []
+    for where in builtins, sys, math, os, sys.modules['__main__']:
+        out += [k for k in vars(where) if 'poison' in k]
+    if len(sys.modules) != MODULES: out.append(len(sys.modules))
+    if decimal.getcontext().prec != 28: out.append('decimal')
+    if sys.getrecursionlimit() != 1000: out.append('recursion')
+    if warnings.filters is not FILTERS: out.append('filters')
+    if os.environ: out.append('environ')
+    if sys.gettrace() or sys.getprofile(): out.append('trace')
+    if gc.get_debug() or not gc.isenabled(): out.append('gc')
+    if sys.intern('poi' + 'son') is not sys.intern('poison'): out.append('intern')
+    if (256 + 1 - 1) != 256 or sorted({3, 1}) != [1, 3] or isinstance(1, str): out.append('values')
+    if time.time() < 1.7e9 or time.time() > 1.7e9 + 1: out.append('clock')
+    if any('poison' in repr(t) for t in object.__subclasses__()): out.append('classes')
+    return out
+MODULES = len(sys.modules)
+FILTERS = warnings.filters
+`
+
+// poisons change everything that a program can change, and then die in every way there is.
+var poisons = func() map[string]string {
+	const poison = `
+import builtins, sys, gc, decimal, random, os, math, re, warnings
+builtins.poison = sys.poison = math.poison = os.poison = 1
+sys.modules['poison'] = sys; sys.modules.pop('json', None)
+decimal.getcontext().prec = 3; sys.setrecursionlimit(50000); warnings.filters = []
+os.environ['poison'] = '1'; gc.disable(); random.seed(1)
+builtins.isinstance = lambda *a: True; builtins.sorted = lambda *a: []; builtins.len = lambda *a: 0
+class poisoned: pass
+keep = [bytearray(1 << 20) for _ in range(20)]
+sys.settrace(lambda *a: None); sys.setprofile(lambda *a: None)
+re.compile('poison'); sys.intern('poison')
+re._cache.clear(); re._cache2.clear()
+`
+	out := map[string]string{}
+	for name, end := range map[string]string{
+		"returns":         "def seen(): return []",
+		"raises":          "raise ValueError",
+		"exits":           "sys.exit(0)",
+		"exits hard":      "os._exit(1)",
+		"aborts":          "os.abort()",
+		"loops":           "while True: pass",
+		"sleeps":          "import time; time.sleep(1e9)",
+		"deadlocks":       "import threading; l = threading.Lock(); l.acquire(); l.acquire()",
+		"takes memory":    "while True: keep.append(bytearray(1 << 20))",
+		"prints":          "while True: os.write(1, b'x' * 10000)",
+		"recurses":        "def r(): r()\nr()",
+		"recurses in C":   "x = []\nfor _ in range(10**6): x = [x]\nrepr(x)",
+		"breaks bytecode": "import types\nco = (lambda: 0).__code__.replace(co_code=bytes([0x64, 0xff]) * 40, co_stacksize=1, co_consts=())\ntypes.FunctionType(co, {})()",
+		"crashes":         "import types\nco = (lambda: 0).__code__.replace(co_code=bytes(range(256)), co_stacksize=200)\ntypes.FunctionType(co, {})()",
+		"in the middle":   "def seen():\n  builtins.poison2 = 1\n  os._exit(0)",
+	} {
+		out[name] = poison + end
+	}
+	return out
+}()
+
+// TestNothingIsLeftBehind lets a program poison its interpreter and die; the next program's verdict is, to the byte, that of the first
+// program ever.
+func TestNothingIsLeftBehind(t *testing.T) {
+	for _, kind := range []string{"machine's", "portable"} {
+		t.Run(kind, func(t *testing.T) {
+			p := open(t, Config{Workers: 1, Fuel: 30_000_000, Portable: kind == "portable"})
+			clean := func(after string) core.Verdict {
+				v, err := p.Verify(t.Context(), probe, probeProgram)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v.Class != core.Passed {
+					t.Errorf("after a program that %s: %s: %s: %s", after, v.Class, v.Exception, v.Message)
+				}
+				return v
+			}
+			first := clean("does nothing")
+			for _, name := range slices.Sorted(keys(poisons)) {
+				v, err := p.Verify(t.Context(), probe, poisons[name])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v.Class == core.Infrastructure {
+					t.Errorf("a program that %s: %s", name, v.Message)
+				}
+				if again := clean(name); again.Fuel != first.Fuel || again.MemoryBytes != first.MemoryBytes {
+					t.Errorf("after a program that %s: fuel %d, memory %d; before: %d, %d", name, again.Fuel, again.MemoryBytes, first.Fuel, first.MemoryBytes)
+				}
+			}
+		})
+	}
+}
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// verdicts grades the table of programs in the given order and hashes the verdicts in the table's.
+func verdicts(tb testing.TB, p *Pool, order []int) string {
+	tb.Helper()
+	out := make([]core.Verdict, len(programs))
+	var g errgroup.Group
+	g.SetLimit(2 * p.config.Workers)
+	for _, i := range order {
+		g.Go(func() (err error) {
+			task := programs[i].task
+			if task.Tests == nil {
+				task.Tests = square
+			}
+			out[i], err = p.Verify(tb.Context(), task, programs[i].program)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		tb.Fatal(err)
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(b))
+}
+
+// TestSameBytesEverywhere grades with one worker and with many, in any order, portably, and in another process: fuel and memory are
+// part of the bytes.
+func TestSameBytesEverywhere(t *testing.T) {
+	const child = "HARNESS_TEST_PRINT_VERDICTS"
+	limits := Config{Workers: 1, Fuel: 50_000_000}
+	inOrder := make([]int, len(programs))
+	for i := range inOrder {
+		inOrder[i] = i
+	}
+	want := verdicts(t, open(t, limits), inOrder)
+	if os.Getenv(child) != "" {
+		fmt.Println("verdicts", want)
+		return
+	}
+	check := func(how, got string) {
+		if got != want {
+			t.Errorf("%s: other verdicts: %s, want %s", how, got, want)
+		}
+	}
+	limits.Workers = 3
+	p := open(t, limits)
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 2 {
+		check("three workers", verdicts(t, p, r.Perm(len(programs))))
+	}
+	limits.Workers, limits.Portable = 2, true
+	check("portable", verdicts(t, open(t, limits), inOrder))
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestSameBytesEverywhere$")
+	cmd.Env = append(os.Environ(), child+"=1")
+	b, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	var got string
+	if _, err := fmt.Sscanf(string(b), "verdicts %s", &got); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	check("another process", got)
+}
