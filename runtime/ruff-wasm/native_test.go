@@ -99,6 +99,18 @@ func references(t *testing.T, file string) []string {
 	return out
 }
 
+// The starter benchmark's reference solutions are examples of clean code: neither profile finds anything in them.
+func TestStarterReferencesAreClean(t *testing.T) {
+	for _, profile := range Profiles() {
+		l := sharedLinter(t, profile)
+		for i, src := range references(t, "../../benchmarks/starter/tasks.jsonl") {
+			if got := lint(t, l, src); len(got) > 0 {
+				t.Errorf("%s: task %d: %v", profile, i+1, got)
+			}
+		}
+	}
+}
+
 // In process and as an executable, Ruff finds the same.
 func TestAgreesWithNative(t *testing.T) {
 	for _, profile := range Profiles() {
