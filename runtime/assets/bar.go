@@ -75,6 +75,28 @@ type barDisplay struct {
 	bar  *progressbar.ProgressBar
 	jobs []*barJob
 	done int64 // bytes of downloads that have ended since the display was empty
+	stop chan struct{}
+}
+
+// refresh is how often the bar is drawn while nothing is reported, so that a long compilation is seen to be alive.
+const refresh = 250 * time.Millisecond
+
+// animate draws until stop is closed.
+func (d *barDisplay) animate(stop chan struct{}) {
+	tick := time.NewTicker(refresh)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+			d.mu.Lock()
+			if len(d.jobs) > 0 {
+				d.draw()
+			}
+			d.mu.Unlock()
+		}
+	}
 }
 
 type barJob struct {
@@ -88,6 +110,10 @@ func (d *barDisplay) Begin(name string) Job {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	j := &barJob{d: d, name: name, began: time.Now()}
+	if len(d.jobs) == 0 {
+		d.stop = make(chan struct{})
+		go d.animate(d.stop)
+	}
 	d.jobs = append(d.jobs, j)
 	d.draw()
 	return j
@@ -128,6 +154,7 @@ func (j *barJob) End(err error) {
 	fmt.Fprintf(d.w, "%-24s %s after %s\n", j.name, word, seconds(j.began))
 	if len(d.jobs) == 0 {
 		d.done = 0
+		close(d.stop)
 		return
 	}
 	d.draw()
@@ -147,7 +174,8 @@ func (d *barDisplay) draw() {
 	if d.bar == nil {
 		d.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(d.w), progressbar.OptionSetWidth(20),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionShowBytes(true), progressbar.OptionUseANSICodes(true),
-			progressbar.OptionSetElapsedTime(true), progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
+			progressbar.OptionSetElapsedTime(true), progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetSpinnerChangeInterval(0)) // no goroutine of its own: its Clear is not safe beside one
 	}
 	text := strings.Join(texts, " · ")
 	if r := []rune(text); len(r) > stages {
