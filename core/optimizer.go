@@ -48,6 +48,9 @@ type Needs struct {
 	// SkipIdle says that a row whose advantage is 0 adds nothing to the loss or its derivative, so that the loop need
 	// not compute its log-probabilities; TotalRows and TotalTokens still count it.
 	SkipIdle bool
+	// SkipTruncated says that a completion which the token limit cut has no part in the loss, so that the loop need not
+	// compute it; TotalRows counts it and TotalTokens does not.
+	SkipTruncated bool
 }
 
 // Optimizer is a policy-gradient rule: it turns rewards into advantages and log-probabilities into a loss. The parameter

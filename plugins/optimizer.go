@@ -31,7 +31,7 @@ func (s *optimizerServer) Needs(context.Context, *wire.NeedsRequest) (*wire.Need
 		return nil, err
 	}
 	n := o.Needs()
-	return &wire.NeedsResponse{Reference: n.Reference, Sampler: n.Sampler, SkipIdle: n.SkipIdle}, nil
+	return &wire.NeedsResponse{Reference: n.Reference, Sampler: n.Sampler, SkipIdle: n.SkipIdle, SkipTruncated: n.SkipTruncated}, nil
 }
 
 // Advantages answers one rollout batch.
@@ -81,7 +81,7 @@ func OpenOptimizer(ctx context.Context, o Options) (*Optimizer, error) {
 	opt := &Optimizer{p: p}
 	err = p.pure(ctx, "Needs", "", func(ctx context.Context, conn *grpc.ClientConn) error {
 		r, err := wire.NewOptimizerServiceClient(conn).Needs(ctx, &wire.NeedsRequest{})
-		opt.needs = core.Needs{Reference: r.GetReference(), Sampler: r.GetSampler(), SkipIdle: r.GetSkipIdle()}
+		opt.needs = core.Needs{Reference: r.GetReference(), Sampler: r.GetSampler(), SkipIdle: r.GetSkipIdle(), SkipTruncated: r.GetSkipTruncated()}
 		return err
 	})
 	if err != nil {

@@ -92,10 +92,12 @@ func New(s Settings) (*Rule, error) {
 
 // Needs implements core.Optimizer.
 func (r *Rule) Needs() core.Needs {
+	// A mean over the micro-batch's own tokens depends on which rows the micro-batch has.
+	micro := r.s.Aggregation == "micro-token-mean"
 	return core.Needs{
-		Reference: r.s.Beta > 0,
-		Sampler:   r.s.Correction != "none",
-		// A penalty pulls at rows without an advantage, and a mean over the micro-batch's own tokens counts them.
-		SkipIdle: r.s.Beta == 0 && r.s.Aggregation != "micro-token-mean",
+		Reference:     r.s.Beta > 0,
+		Sampler:       r.s.Correction != "none",
+		SkipIdle:      r.s.Beta == 0 && !micro, // a penalty pulls at rows without an advantage too
+		SkipTruncated: r.s.MaskTruncated && !micro,
 	}
 }

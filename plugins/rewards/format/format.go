@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/rlvr-harness/harness/core"
@@ -23,7 +24,11 @@ func (r reward) Score(_ context.Context, g core.Group) ([]core.Score, error) {
 	scores := make([]core.Score, len(g.Samples))
 	for i, s := range g.Samples {
 		// The prefill is the beginning of the answer; a prompt that opens the fence itself must not cost the sample its form.
-		problem := r.problem(g.Prompt.Prefill + s.Completion.Text)
+		answer := g.Prompt.Prefill + s.Completion.Text
+		if s.Completion.Finish == core.FinishStop && slices.ContainsFunc(g.Prompt.Stop, func(stop string) bool { return strings.Contains(stop, "```") }) {
+			answer += "\n```" // the closing fence was the stop text, which is cut from the text
+		}
+		problem := r.problem(answer)
 		scores[i] = core.Score{Note: problem}
 		if problem == "" {
 			scores[i].Value = 1

@@ -66,7 +66,10 @@ type NeedsResponse struct {
 	// Those that the sampler itself reported.
 	Sampler bool `protobuf:"varint,2,opt,name=sampler,proto3" json:"sampler,omitempty"`
 	// A row whose advantage is 0 adds nothing to the loss, so that its log-probabilities need not be computed.
-	SkipIdle      bool `protobuf:"varint,3,opt,name=skip_idle,json=skipIdle,proto3" json:"skip_idle,omitempty"`
+	SkipIdle bool `protobuf:"varint,3,opt,name=skip_idle,json=skipIdle,proto3" json:"skip_idle,omitempty"`
+	// A completion that the token limit cut has no part in the loss: it need not be computed, and total_tokens does not count
+	// its tokens.
+	SkipTruncated bool `protobuf:"varint,4,opt,name=skip_truncated,json=skipTruncated,proto3" json:"skip_truncated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -118,6 +121,13 @@ func (x *NeedsResponse) GetSampler() bool {
 func (x *NeedsResponse) GetSkipIdle() bool {
 	if x != nil {
 		return x.SkipIdle
+	}
+	return false
+}
+
+func (x *NeedsResponse) GetSkipTruncated() bool {
+	if x != nil {
+		return x.SkipTruncated
 	}
 	return false
 }
@@ -522,11 +532,12 @@ const file_harness_v1_optimizer_proto_rawDesc = "" +
 	"\n" +
 	"\x1aharness/v1/optimizer.proto\x12\n" +
 	"harness.v1\x1a\x15harness/v1/data.proto\"\x0e\n" +
-	"\fNeedsRequest\"d\n" +
+	"\fNeedsRequest\"\x8b\x01\n" +
 	"\rNeedsResponse\x12\x1c\n" +
 	"\treference\x18\x01 \x01(\bR\treference\x12\x18\n" +
 	"\asampler\x18\x02 \x01(\bR\asampler\x12\x1b\n" +
-	"\tskip_idle\x18\x03 \x01(\bR\bskipIdle\"8\n" +
+	"\tskip_idle\x18\x03 \x01(\bR\bskipIdle\x12%\n" +
+	"\x0eskip_truncated\x18\x04 \x01(\bR\rskipTruncated\"8\n" +
 	"\vGroupScores\x12)\n" +
 	"\x06scores\x18\x01 \x03(\v2\x11.harness.v1.ScoreR\x06scores\"D\n" +
 	"\x11AdvantagesRequest\x12/\n" +
