@@ -65,7 +65,7 @@ func (f forStmt) loop(s *state, over any, depth int) {
 		}}
 	}
 	for i, item := range items {
-		s.work(1)
+		s.work(10) // a scope of its own
 		l.at = i
 		jump := s.in(parent, map[string]any{"loop": l}, func() flow {
 			f.target.assign(s, item)

@@ -8,7 +8,7 @@ import (
 // Limits of one rendering.
 const (
 	maxSource = 1 << 20 // bytes of a template
-	maxWork   = 20_000_000
+	maxWork   = 10_000_000
 	maxOutput = 16 << 20 // bytes
 	maxCalls  = 50       // of macros within macros
 )
