@@ -51,6 +51,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
+	wrong := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
 	return &cli.App{
 		Name:                 "harness",
 		Usage:                "reinforcement learning with verifiable rewards for Python code generation",
@@ -59,9 +60,18 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		EnableBashCompletion: true,
 		Suggest:              true,
 		ExitErrHandler:       func(*cli.Context, error) {},
-		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
-		Commands:             commands(),
+		OnUsageError:         wrong,
+		Commands:             withUsageError(commands(), wrong),
 	}
+}
+
+// withUsageError gives every command what to do with a flag that it does not have: the app's is not inherited.
+func withUsageError(list []*cli.Command, wrong cli.OnUsageErrorFunc) []*cli.Command {
+	for _, c := range list {
+		c.OnUsageError = wrong
+		withUsageError(c.Subcommands, wrong)
+	}
+	return list
 }
 
 // commands lists every command; each lives in a file of its own name.
