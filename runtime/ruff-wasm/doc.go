@@ -16,6 +16,6 @@
 //     programs as well (200 brackets at most), so nothing that could pass its tests is lost. A trap counts only if a fresh
 //     instance traps too.
 //
-// A lint in progress cannot be interrupted; the worst program found that fits the default size takes 1.6 s, one of the
-// size of an MBPP solution 0.1 ms.
+// A lint in progress cannot be interrupted; the worst program found that fits the default size takes 1.6 s, an MBPP solution
+// 0.07 ms of CPU time with profile classic and 0.2 ms with default, where a process for each takes 5 ms and more.
 package ruffwasm

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -141,6 +142,23 @@ func TestProfilesAskDifferentRules(t *testing.T) {
 	zero := openLinter(t, config(t, ""))
 	if got := lint(t, zero, src); !slices.Equal(got, lint(t, sharedLinter(t, Default), src)) {
 		t.Errorf("no profile finds %v, want what default finds", got)
+	}
+}
+
+// Nothing that a program says of itself changes how it is linted.
+func TestProgramsCannotChangeTheSettings(t *testing.T) {
+	l := sharedLinter(t, Default)
+	const body = "import os\n\nmatch 1:\n    case _:\n        x = eval(\"1\")\n"
+	want := codes(lint(t, l, body))
+	for _, head := range []string{
+		"# /// script\n# requires-python = \">=3.7\"\n# ///\n",
+		"# /// script\n# [tool.ruff]\n# lint.select = []\n# ///\n",
+		"# target-version: py37\n",
+		"# isort: skip_file\n# fmt: off\n# mypy: ignore-errors\n# pylint: skip-file\n# type: ignore\n",
+	} {
+		if got := codes(lint(t, l, head+body)); !maps.Equal(got, want) {
+			t.Errorf("%q in front: %v, want %v", head, got, want)
+		}
 	}
 }
 
