@@ -1,5 +1,10 @@
 package jinja
 
+import (
+	"slices"
+	"strings"
+)
+
 // bound are the arguments of a filter, test, method or function.
 type bound struct {
 	what   string // for errors
@@ -48,4 +53,13 @@ func (b bound) int(s *state, i int, id string, other int64) int64 {
 		fail(s.line, "%s: argument %q: expected int, found %s", b.what, id, typeName(v))
 	}
 	return n
+}
+
+// checkNames refuses a named argument that what does not know, rather than leaving it out of account.
+func (s *state) checkNames(what string, kwargs *Dict, names []string) {
+	for _, k := range kwargs.keys {
+		if id, _ := k.(string); !slices.Contains(names, id) {
+			fail(s.line, "%s: unknown argument %q; known: %s", what, id, strings.Join(names, ", "))
+		}
+	}
 }

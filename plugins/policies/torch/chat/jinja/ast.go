@@ -80,8 +80,10 @@ type (
 	}
 	arguments struct {
 		positional []expr
+		spread     []bool // of each positional argument: it is a list with * before it; nil where none is
 		names      []string
 		named      []expr
+		rest       expr // a dict with ** before it, or nil
 	}
 )
 

@@ -524,9 +524,33 @@ func sliceIndices(s *state, length int, start, stop, step int64, hasStart, hasSt
 }
 
 func (a arguments) eval(s *state) ([]any, *Dict) {
-	args, kwargs := evalAll(s, a.positional), &Dict{}
+	args, kwargs := make([]any, 0, len(a.positional)), &Dict{}
+	for i, e := range a.positional {
+		v := e.eval(s)
+		if i < len(a.spread) && a.spread[i] {
+			items := s.iterate(v)
+			s.work(len(items))
+			args = append(args, items...)
+		} else {
+			args = append(args, v)
+		}
+	}
 	for i, id := range a.names {
 		kwargs.Set(id, a.named[i].eval(s))
+	}
+	if a.rest == nil {
+		return args, kwargs
+	}
+	rest, ok := a.rest.eval(s).(*Dict)
+	if !ok {
+		fail(s.line, "the argument after ** must be a mapping")
+	}
+	s.work(len(rest.keys))
+	for i, k := range rest.keys {
+		if _, ok := k.(string); !ok {
+			fail(s.line, "keywords must be strings, found %s", typeName(k))
+		}
+		kwargs.Set(k, rest.values[i])
 	}
 	return args, kwargs
 }
@@ -561,6 +585,7 @@ func (f filter) eval(s *state) any {
 func (f filter) apply(s *state, v any) any {
 	args, kwargs := f.args.eval(s)
 	s.line = f.line
+	s.checkNames("filter "+f.id, kwargs, filterNames[f.id])
 	return filters[f.id](s, v, bound{"filter " + f.id, args, kwargs})
 }
 
@@ -569,5 +594,6 @@ func (t test) eval(s *state) any {
 	v := t.of.eval(s)
 	args, kwargs := t.args.eval(s)
 	s.line = t.line
+	s.checkNames("test "+t.id, kwargs, []string{"other", "num", "seq"})
 	return tests[t.id](s, v, bound{"test " + t.id, args, kwargs}) != t.negate
 }

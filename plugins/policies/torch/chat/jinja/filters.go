@@ -171,21 +171,37 @@ func roundFilter(s *state, v any, b bound) any {
 	return nil
 }
 
-// tojson is the filter of Hugging Face transformers, not jinja2's: no escapes for HTML, no sorted keys.
+// filterNames are the names of the arguments that may be given by name.
+var filterNames = map[string][]string{
+	"batch": {"linecount", "fill_with"}, "d": {"default_value", "boolean"}, "default": {"default_value", "boolean"},
+	"dictsort": {"case_sensitive", "by", "reverse"}, "float": {"default"}, "indent": {"width", "first", "blank"}, "int": {"default", "base"},
+	"join": {"d", "attribute"}, "map": {"attribute", "default"}, "max": {"case_sensitive", "attribute"}, "min": {"case_sensitive", "attribute"},
+	"replace": {"old", "new", "count"}, "round": {"precision", "method"}, "sort": {"reverse", "case_sensitive", "attribute"},
+	"sum": {"attribute", "start"}, "tojson": {"ensure_ascii", "indent", "separators", "sort_keys"}, "trim": {"chars"},
+	"unique": {"case_sensitive", "attribute"},
+}
+
+// tojson is the filter of Hugging Face transformers, not jinja2's: no escapes for HTML, no sorted keys unless asked for.
 func tojson(s *state, v any, b bound) any {
-	indent := ""
-	switch n := b.or(1, "indent", nil).(type) { // its first parameter is ensure_ascii
+	w := jsonWriter{s: s, comma: ", ", colon: ": ", ascii: truth(b.or(0, "ensure_ascii", false)), sorted: truth(b.or(3, "sort_keys", false))}
+	indent := b.or(1, "indent", nil)
+	if indent != nil {
+		w.lines, w.comma = true, ","
+	}
+	switch n := indent.(type) {
 	case int64:
-		indent = strings.Repeat(" ", int(min(max(n, 0), 64)))
+		w.indent = strings.Repeat(" ", int(min(max(n, 0), 64)))
 	case string:
-		indent = n
+		w.indent = n
 	}
-	if truth(b.or(0, "ensure_ascii", false)) {
-		fail(s.line, "filter tojson: ensure_ascii is not supported")
+	if l, ok := b.or(2, "separators", nil).(*List); ok {
+		if len(l.Items) != 2 {
+			fail(s.line, "filter tojson: expected two separators, found %d", len(l.Items))
+		}
+		w.comma, w.colon = s.str(l.Items[0]), s.str(l.Items[1])
 	}
-	var out strings.Builder
-	s.json(&out, v, indent, 0)
-	return s.made(out.String())
+	w.value(v, 0)
+	return s.made(w.out.String())
 }
 
 func reverseFilter(s *state, v any, _ bound) any {

@@ -268,10 +268,19 @@ func (p *parser) arguments() arguments {
 				break
 			}
 		}
-		if p.isOp("*") || p.isOp("**") {
-			fail(p.line(), "arguments with * or ** are not supported")
-		}
 		t := p.peek()
+		switch {
+		case a.rest != nil:
+			fail(t.line, "an argument follows one with **")
+		case p.skipOp("**"):
+			a.rest = p.expression()
+			continue
+		case p.skipOp("*"):
+			a.spread = append(a.spread, make([]bool, len(a.positional)-len(a.spread))...)
+			a.spread = append(a.spread, true)
+			a.positional = append(a.positional, p.expression())
+			continue
+		}
 		if t.kind == tokName && p.tokens[p.at+1].kind == tokOp && p.tokens[p.at+1].text == "=" {
 			p.at += 2
 			a.names = append(a.names, t.text)
