@@ -64,6 +64,15 @@ Examples:
 				},
 				Action: benchStep,
 			},
+			{
+				Name: "plugins", Usage: "what a process of its own costs a reward's Score and an optimizer's Loss, beside the same in process",
+				Flags: []cli.Flag{
+					&cli.IntFlag{Name: "rounds", Value: 10, Usage: "interleaved rounds; the medians count"},
+					&cli.IntFlag{Name: "calls", Value: 50, Usage: "calls in a round"},
+					jsonFlag(),
+				},
+				Action: benchPlugins,
+			},
 		},
 	}
 }

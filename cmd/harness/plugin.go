@@ -41,6 +41,7 @@ Example:
 					jsonFlag(),
 					&cli.StringSliceFlag{Name: "set", Usage: "a setting of the plugin, as `KEY=VALUE`"},
 					&cli.StringSliceFlag{Name: "skip", Usage: "leave out the demand `NAME`; a loss with a stop-gradient leaves out derivative"},
+					&cli.BoolFlag{Name: "sandbox", Usage: "offer the plugin the harness's sandbox and linter, as a run does"},
 					&cli.DurationFlag{Name: "timeout", Usage: "the longest time of one call", Value: 30 * time.Second},
 				},
 				Action: pluginCheck,
@@ -152,7 +153,7 @@ func tellSettings(c *cli.Context, list []listed) error {
 	return nil
 }
 
-func pluginCheck(c *cli.Context) error {
+func pluginCheck(c *cli.Context) (err error) {
 	if c.NArg() != 1 {
 		return usagef("plugin check: want one PATH or name, got %d", c.NArg())
 	}
@@ -167,6 +168,15 @@ func pluginCheck(c *cli.Context) error {
 			return usagef("--set %s: want KEY=VALUE", kv)
 		}
 		o.Set[key] = value
+	}
+	if c.Bool("sandbox") {
+		p := newParts(newConsole(c.App.ErrWriter))
+		defer func() { err = errors.Join(err, p.close()) }()
+		j, err := p.openJudge(c.Context, judgeConfig{Extract: "auto", LintProfile: "classic", Weak: "allow", Wall: "10s"})
+		if err != nil {
+			return err
+		}
+		o.Host = hostOf(j)
 	}
 	report := plugintest.Check(c.Context, path, o)
 	if c.Bool("json") {

@@ -30,7 +30,7 @@ var rooms = map[string][]string{
 	"runtime":                     {"core", "runtime/assets", "runtime/...", "github.com/tetratelabs/wazero/...", "golang.org/x/sys/..."},
 	"runtime/python-wasm/cpython": {"runtime/assets", "golang.org/x/sync/errgroup"},
 	"runtime/endpoint":            {"core", "github.com/sashabaranov/go-openai", "golang.org/x/sync/errgroup"},
-	"cmd/harness":                 {"core/...", "plugins", "plugins/plugintest", "plugins/scaffold", "runtime/...", "benchmarks/...", "github.com/urfave/cli/v2", "github.com/goccy/go-yaml/...", "github.com/agnivade/levenshtein", "github.com/schollz/progressbar/v3", "golang.org/x/..."},
+	"cmd/harness":                 {"core/...", "plugins", "plugins/plugintest", "plugins/scaffold", "plugins/optimizers/surrogate", "plugins/rewards/rule", "runtime/...", "benchmarks/...", "github.com/urfave/cli/v2", "github.com/goccy/go-yaml/...", "github.com/agnivade/levenshtein", "github.com/schollz/progressbar/v3", "golang.org/x/..."},
 	"plugins/plugintest":          {"core", "plugins"},
 	"plugins/scaffold":            {"plugins"},
 	"plugins/rewards":             {"core", "plugins", "plugins/rewards/..."},
