@@ -95,7 +95,7 @@ func TestGGUFErrors(t *testing.T) {
 		{"no model", "model", nil, "no tokenizer.ggml.model"},
 		{"another model", "model", "llama", `expected gpt2 (byte-level BPE), found "llama"`},
 		{"no pre-tokenizer", "pre", nil, "no tokenizer.ggml.pre"},
-		{"another pre-tokenizer", "pre", "deepseek-llm", `"deepseek-llm" is not supported; known: ["gpt-2" "llama-bpe" "qwen2" "smollm"]`},
+		{"another pre-tokenizer", "pre", "deepseek-llm", `"deepseek-llm" is not supported; known: ["gpt-2" "llama-bpe" "llama-v3" "llama3" "qwen2" "smollm"]`},
 		{"no tokens", "tokens", nil, "no tokenizer.ggml.tokens"},
 		{"token twice", "tokens", []string{"a", "a", "ab", "b"}, `"a" has the ids 0 and 1`},
 		{"types too few", "token_type", []int64{1}, "expected 4 entries, found 1"},
@@ -145,8 +145,22 @@ func TestGGUFBeginOfText(t *testing.T) {
 			t.Errorf("%s: expected %d ids, found %v", r.name, r.want, got)
 		}
 		m["tokenizer.ggml.bos_token_id"] = uint64(9)
-		if _, err := FromGGUF(m); r.want == 2 && (err == nil || !strings.Contains(err.Error(), "expected 0 to 1, found 9")) {
+		if _, err := FromGGUF(m); r.want == 2 && (err == nil || !strings.Contains(err.Error(), "no token has the id 9")) {
 			t.Errorf("%s: id out of range: found %v", r.name, err)
 		}
+	}
+}
+
+// Tokens that only fill the table have no text.
+func TestGGUFUnusedTokens(t *testing.T) {
+	tok, err := FromGGUF(gguf.Metadata{
+		"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "qwen2", "tokenizer.ggml.tokens": []string{"a", "[PAD1]", "[PAD2]"},
+		"tokenizer.ggml.token_type": []int64{1, 5, 5}, "tokenizer.ggml.merges": []string{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tok.Decode([]int32{0, 1, 2}, false); got != "a" || tok.Size() != 1 {
+		t.Errorf("found %q and the size %d", got, tok.Size())
 	}
 }

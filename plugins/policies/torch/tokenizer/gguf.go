@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/rlvr-harness/harness/plugins/policies/torch/gguf"
@@ -22,12 +23,15 @@ var presets = map[string]preset{
 	"smollm":    {split: splitter{pattern: patternGPT2, singleDigits: true}},
 	"qwen2":     {split: splitter{pattern: patternCL1}, nfc: true},
 	"llama-bpe": {split: splitter{pattern: patternCL3}, whole: true, bos: true},
+	"llama-v3":  {split: splitter{pattern: patternCL3}, whole: true, bos: true},
+	"llama3":    {split: splitter{pattern: patternCL3}, whole: true, bos: true},
 }
 
 // The values of tokenizer.ggml.token_type that matter here.
 const (
 	typeControl     = 3 // found in the text, special
 	typeUserDefined = 4 // found in the text
+	typeUnused      = 5 // fills the table up to the embedding's size
 )
 
 // FromGGUF makes a tokenizer from the tokenizer.ggml keys of a GGUF file.
@@ -74,8 +78,8 @@ func specOfGGUF(m gguf.Metadata) (spec, error) {
 		if err != nil {
 			return spec{}, err
 		}
-		if id < 0 || id >= len(s.vocab) {
-			return spec{}, fmt.Errorf("tokenizer.ggml.bos_token_id: expected 0 to %d, found %d", len(s.vocab)-1, id)
+		if id < 0 || id > math.MaxInt32 {
+			return spec{}, fmt.Errorf("tokenizer.ggml.bos_token_id: no token has the id %d", id)
 		}
 		s.prefix = []int32{int32(id)} //nolint:gosec // checked
 	}
@@ -99,6 +103,9 @@ func (s *spec) tokensOfGGUF(m gguf.Metadata) error {
 	for i, text := range tokens {
 		if other, twice := s.vocab[text]; twice {
 			return fmt.Errorf("tokenizer.ggml.tokens: %q has the ids %d and %d", text, other, i)
+		}
+		if types[i] == typeUnused {
+			continue
 		}
 		s.vocab[text] = int32(i) //nolint:gosec // as many as the file has
 		if types[i] == typeControl || types[i] == typeUserDefined {

@@ -62,7 +62,7 @@ func build(s spec) (*Tokenizer, error) {
 	t.raw, t.prepared = newMatcher(raw), newMatcher(prepared)
 	for _, id := range slices.Concat(s.prefix, s.suffix) {
 		if !t.has(id) {
-			return nil, fmt.Errorf("post-processor: no token has the id %d", id)
+			return nil, fmt.Errorf("what is put around a text: no token has the id %d", id)
 		}
 	}
 	return t, nil

@@ -137,3 +137,26 @@ func jsonKey(key any) string {
 	}
 	return jsonNumber(key)
 }
+
+// tojson is the filter of Hugging Face transformers, not jinja2's: no escapes for HTML, no sorted keys unless asked for.
+func tojson(s *state, v any, b bound) any {
+	w := jsonWriter{s: s, comma: ", ", colon: ": ", ascii: truth(b.or(0, "ensure_ascii", false)), sorted: truth(b.or(3, "sort_keys", false))}
+	indent := b.or(1, "indent", nil)
+	if indent != nil {
+		w.lines, w.comma = true, ","
+	}
+	switch n := indent.(type) {
+	case int64:
+		w.indent = strings.Repeat(" ", int(min(max(n, 0), 64)))
+	case string:
+		w.indent = n
+	}
+	if l, ok := b.or(2, "separators", nil).(*List); ok {
+		if len(l.Items) != 2 {
+			fail(s.line, "filter tojson: expected two separators, found %d", len(l.Items))
+		}
+		w.comma, w.colon = s.str(l.Items[0]), s.str(l.Items[1])
+	}
+	w.value(v, 0)
+	return s.made(w.out.String())
+}
