@@ -27,7 +27,7 @@ var rooms = map[string][]string{
 	"plugins/wire":                {"google.golang.org/..."},
 	"runtime/assets":              {"github.com/schollz/progressbar/...", "golang.org/x/...", "github.com/ulikunitz/xz/..."},
 	"benchmarks":                  {"core", "core/jsonlines", "benchmarks/..."},
-	"runtime":                     {"core", "runtime/assets", "runtime/...", "github.com/tetratelabs/wazero/...", "golang.org/x/sys/..."},
+	"runtime":                     {"core", "runtime/assets", "runtime/...", "github.com/tetratelabs/wazero/...", "golang.org/x/..."},
 	"runtime/python-wasm/cpython": {"runtime/assets", "golang.org/x/sync/errgroup"},
 	"runtime/endpoint":            {"core", "github.com/sashabaranov/go-openai", "golang.org/x/sync/errgroup"},
 	"cmd/harness":                 {"core/...", "plugins", "plugins/plugintest", "plugins/scaffold", "plugins/optimizers/surrogate", "plugins/rewards/rule", "runtime/...", "benchmarks/...", "github.com/urfave/cli/v2", "github.com/goccy/go-yaml/...", "github.com/agnivade/levenshtein", "github.com/schollz/progressbar/v3", "golang.org/x/..."},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -316,22 +317,30 @@ func (s *session) train(ctx context.Context, stop <-chan struct{}) error {
 		}
 		if r.Step%s.config.SaveEvery == 0 || r.Step == s.config.Steps {
 			saved = r.Step
-			return s.save(ctx, r.Step)
+			if err := s.folder.Adapter(r.Step, func(dir string) error { return s.policy.SaveAdapter(ctx, dir) }); err != nil {
+				return err
+			}
+			return s.checkpoint(ctx, r.Step)
 		}
 		return nil
 	})
 	if err == nil && saved != last {
-		err = s.save(ctx, last) // stopped between two checkpoints
+		// Stopped between two saves. The run that goes on from here must end like one that was never stopped, so the adapter
+		// of this step is not put among the others; the checkpoint has it.
+		err = s.checkpoint(ctx, last)
 	}
 	return err
 }
 
-// save writes the adapter and a checkpoint.
-func (s *session) save(ctx context.Context, step int) error {
-	if err := s.folder.Adapter(step, func(dir string) error { return s.policy.SaveAdapter(ctx, dir) }); err != nil {
-		return err
-	}
+// adapterFolder is the name of the adapter within a checkpoint.
+const adapterFolder = "adapter"
+
+// checkpoint saves what going on needs, and the adapter as it is now.
+func (s *session) checkpoint(ctx context.Context, step int) error {
 	return s.folder.Checkpoint(step, nil, func(dir string) error {
+		if err := s.policy.SaveAdapter(ctx, filepath.Join(dir, adapterFolder)); err != nil {
+			return err
+		}
 		return s.policy.SaveState(ctx, filepath.Join(dir, stateFile))
 	})
 }
@@ -341,7 +350,7 @@ func (s *session) record(r *train.Result) error {
 	m := run.Measure(r.Step, r.Groups, r.Scores)
 	m.Loss, m.GradNorm, m.LR = r.Loss, r.GradNorm, r.LR
 	m.Seconds = run.Seconds{Generate: r.Seconds.Generate, Verify: r.Seconds.Verify, Score: r.Seconds.Score, Update: r.Seconds.Update}
-	m.KL, m.ClipLow, m.ClipHigh = r.Metrics["kl"], r.Metrics["clip_low"], r.Metrics["clip_high"]
+	m.KL, m.ClipLow, m.ClipHigh = measured(r, "kl"), measured(r, "clip_low"), measured(r, "clip_high")
 	m.Optimizer = map[string]float64{"updates": float64(r.Updates)}
 	for k, v := range r.Metrics {
 		if k != "kl" && k != "clip_low" && k != "clip_high" {
@@ -362,6 +371,16 @@ func (s *session) record(r *train.Result) error {
 		len(fmt.Sprint(s.config.Steps)), r.Step, s.config.Steps, m.RewardMean, m.RewardStd, 100*m.PassRate, m.CompletionTokensMean,
 		m.Lint.Total(), m.Loss, m.GradNorm, m.Seconds.Total(), m.Seconds.Generate, m.Seconds.Update)
 	return s.warn(m)
+}
+
+// measured is a metric of the optimizer. A step without an update clipped nothing and moved nowhere; where there was one,
+// what the optimizer did not report was not measured.
+func measured(r *train.Result, name string) float64 {
+	v, ok := r.Metrics[name]
+	if !ok && r.Updates > 0 {
+		return math.NaN()
+	}
+	return v
 }
 
 // warn says what would otherwise be found out after hours.

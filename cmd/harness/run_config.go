@@ -76,7 +76,7 @@ func judgeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "extract", Value: "auto", Usage: "how the program is taken from a completion: auto (text that parses as it is, else the code in it) or none", Category: category},
 		&cli.Int64Flag{Name: "fuel", Usage: "work a program may do, in function entries and loop turns; 0: a multiple of the reference solution's own, with a floor", Category: category},
-		&cli.StringFlag{Name: "wall", Value: "10s", Usage: "safety net in real time for one program; firing means infrastructure, never a score", Category: category},
+		&cli.StringFlag{Name: "wall", Value: "2m", Usage: "safety net in real time for one program; firing means infrastructure, never a score", Category: category},
 		&cli.IntFlag{Name: "memory", Value: 0, Usage: "memory of a program in MiB; 0: the sandbox's own limit", Category: category},
 		&cli.IntFlag{Name: "workers", Usage: "sandboxes that run at once; 0: one per core", Category: category},
 		&cli.StringFlag{Name: "lint-profile", Value: "classic", Usage: "Ruff's rules: classic (E4,E7,E9,F) or default (E,F,W,B,S,C90,N,UP,PL,RUF)", Category: category},
