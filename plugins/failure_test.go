@@ -1,11 +1,15 @@
 package plugins
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -328,6 +332,39 @@ func TestCloseEndsTheProcess(t *testing.T) {
 	}
 	if _, err := r.Score(context.Background(), group(1)); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOrphan: a harness that is killed with no chance to say so takes its plugins with it.
+func TestOrphan(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "PLUGINS_TEST_HOST="+bin)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatalf("the host said %q", line)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	for deadline := time.Now().Add(20 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(50 * time.Millisecond) {
+		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && strings.Contains(string(stat), ") Z ") {
+			return // it has ended, and nobody has asked how
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("plugin %d outlived its harness", pid)
+		}
 	}
 }
 

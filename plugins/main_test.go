@@ -19,6 +19,9 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv("PLUGINS_TEST_HOST"); dir != "" {
+		host(dir)
+	}
 	dir, err := os.MkdirTemp("", "harness-plugins-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -33,6 +36,17 @@ func TestMain(m *testing.M) {
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// host is a harness that opens a plugin, says its process id and waits to be killed; see TestOrphan.
+func host(dir string) {
+	r, err := OpenReward(context.Background(), Options{Name: "odd", Search: []string{dir}})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(r.PID())
+	select {}
 }
 
 func build(dir string) error {

@@ -2,6 +2,7 @@ package plugintest
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/plugins"
 )
 
@@ -42,9 +44,84 @@ func TestInTree(t *testing.T) {
 					o.Skip = []string{"derivative"}
 				}
 				Run(t, path, o)
+				if kind == plugins.KindOptimizer {
+					presets(t, path)
+				}
 			})
 		}
 	}
+}
+
+// presets opens an optimizer under each of its presets.
+func presets(t *testing.T, path string) {
+	t.Helper()
+	info, err := plugins.Inspect(t.Context(), plugins.KindOptimizer, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties struct{ Preset struct{ Enum []string } }
+	}
+	if err := json.Unmarshal(info.Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	names := schema.Properties.Preset.Enum
+	if !slices.Contains(names, "paper") {
+		t.Errorf("presets %q: paper is missing", names)
+	}
+	for _, name := range names {
+		o, err := plugins.OpenOptimizer(t.Context(), plugins.Options{Name: path, Set: map[string]string{"preset": name}})
+		if err != nil {
+			t.Errorf("preset %q: %v", name, err)
+			continue
+		}
+		if name != "" && !strings.Contains(string(o.Plugin().Settings), `"preset":"`+name+`"`) {
+			t.Errorf("preset %q resolved to %s", name, o.Plugin().Settings)
+		}
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// host stands for the harness's sandbox and linter: every program passes.
+type host struct{}
+
+func (host) Verify(_ context.Context, task core.Task, _ string) (core.Verdict, error) {
+	v := core.Verdict{Class: core.Passed}
+	for range task.Tests {
+		v.Tests = append(v.Tests, core.TestResult{Class: core.Passed})
+	}
+	return v, nil
+}
+
+func (host) Lint(context.Context, string) (core.Lint, error) { return core.Lint{}, nil }
+
+// TestExamples holds the example plugins to the suite: modules of their own, built where they lie, and one in Python.
+func TestExamples(t *testing.T) {
+	examples := filepath.Join("..", "..", "examples", "rewards")
+	for _, name := range []string{"complexity", "stateless"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), plugins.FileName(plugins.KindReward, name))
+			cmd := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-ldflags=-s -w", "-o", path, ".")
+			cmd.Dir = filepath.Join(examples, name)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("go build in %s: %v\n%s", cmd.Dir, err, out)
+			}
+			Run(t, path, Options{Host: host{}})
+		})
+	}
+	t.Run("type_hints", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("it installs grpcio into a virtual environment; run without -short")
+		}
+		dir := filepath.Join(examples, "type_hints")
+		if out, err := exec.CommandContext(t.Context(), filepath.Join(dir, "setup.sh")).CombinedOutput(); err != nil {
+			t.Skipf("setup.sh needs python3 with venv and a package index: %v\n%s", err, out)
+		}
+		Run(t, filepath.Join(dir, plugins.FileName(plugins.KindReward, "type-hints")), Options{})
+	})
 }
 
 // TestSuiteFinds holds plugins to the suite that do one thing wrong each, and asks that it is found.
