@@ -32,6 +32,9 @@ const (
 	exitPatience   = 2 * time.Second // between a broken call and the news that the process is gone
 )
 
+// socketFolder begins the name of the folder in which a plugin listens.
+const socketFolder = "harness-plugin-"
+
 // Options says which plugin to open and how.
 type Options struct {
 	// Name is a plugin's name, or a path: whatever has a separator in it.
@@ -205,7 +208,7 @@ func (p *process) instance(ctx context.Context) (*instance, error) {
 func (p *process) start(ctx context.Context) (*instance, error) {
 	run := &instance{tail: &tail{log: p.opts.Log, plugin: strings.TrimPrefix(p.label(), string(p.kind)+" ")}}
 	var err error
-	if run.sockets, err = os.MkdirTemp("", "harness-plugin-"); err != nil { // of mode 0700
+	if run.sockets, err = os.MkdirTemp("", socketFolder); err != nil { // of mode 0700
 		return nil, p.failure("Start", "", Refused, err, nil)
 	}
 	life, kill := context.WithCancel(context.WithoutCancel(ctx)) // the process outlives the call that starts it

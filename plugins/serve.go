@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +58,10 @@ func exitWithParent() {
 	parent := os.Getppid()
 	for range time.Tick(time.Second) {
 		if os.Getppid() != parent {
+			// The harness can no longer remove the folder that it made for the socket.
+			if dir := os.Getenv(goplugin.EnvUnixSocketDir); strings.HasPrefix(filepath.Base(dir), socketFolder) {
+				_ = os.RemoveAll(dir)
+			}
 			os.Exit(1)
 		}
 	}
