@@ -82,8 +82,8 @@ func raise(args []any, _ *jinja.Dict) (any, error) {
 const chatML = `{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}{% endfor %}` +
 	`{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}`
 
-// ChatML returns a template for models that have none and were trained on ChatML.
-func ChatML() *Template {
+// Fallback returns the template of ChatML, for models that have none and whose special tokens are ChatML's.
+func Fallback() *Template {
 	t, err := Parse(chatML)
 	if err != nil {
 		panic("chat: the built-in template does not parse: " + err.Error())

@@ -24,8 +24,11 @@ func TestRender(t *testing.T) {
 		{"variables come last", "{{ tools }}", Input{Variables: map[string]any{"tools": []any{"t"}}}, "['t']"},
 		{"a date where there is none", "{{ strftime_now('%Y') if strftime_now is defined else 'fixed' }}", Input{}, "fixed"},
 		{"a date", "{{ strftime_now('%d %b %Y') }}", Input{Now: day}, "06 Jul 2024"},
-		{"every part of a date", "{{ strftime_now('%a %A %B %H:%M:%S %I%p %j %m %y %F %T %D %e %% %Z') }}", Input{Now: day},
-			"Sat Saturday July 14:05:09 02PM 188 07 24 2024-07-06 14:05:09 07/06/24  6 % UTC"},
+		{
+			"every part of a date", "{{ strftime_now('%a %A %B %H:%M:%S %I%p %j %m %y %F %T %D %e %% %Z') }}",
+			Input{Now: day},
+			"Sat Saturday July 14:05:09 02PM 188 07 24 2024-07-06 14:05:09 07/06/24  6 % UTC",
+		},
 		{"text of a user is no template", "{{ messages[0].content }}", Input{Messages: []Message{{Role: "user", Content: "{{ x }}{% y %}"}}}, "{{ x }}{% y %}"},
 		{"one newline at the end is the file's", "a\n", Input{}, "a"},
 	}
@@ -68,10 +71,10 @@ func TestRenderErrors(t *testing.T) {
 	}
 }
 
-func TestChatML(t *testing.T) {
+func TestFallback(t *testing.T) {
 	in := Input{Messages: []Message{{Role: "system", Content: "S"}, {Role: "user", Content: "U\n"}}, GenerationPrompt: true}
 	want := "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU\n<|im_end|>\n<|im_start|>assistant\n"
-	if got, err := ChatML().Render(in); err != nil || got != want {
+	if got, err := Fallback().Render(in); err != nil || got != want {
 		t.Errorf("expected %q, found %q, %v", want, got, err)
 	}
 }

@@ -191,12 +191,22 @@ func ggufPairs(architecture string) []ggufPair {
 	a := architecture + "."
 	return []ggufPair{
 		{"general.architecture", architecture},
-		{a + "block_count", uint32(2)}, {a + "embedding_length", uint32(16)}, {a + "feed_forward_length", uint32(24)},
-		{a + "attention.head_count", uint32(4)}, {a + "attention.head_count_kv", uint32(2)}, {a + "attention.key_length", uint32(4)},
-		{a + "context_length", uint32(128)}, {a + "attention.layer_norm_rms_epsilon", float32(1e-5)}, {a + "rope.freq_base", float32(1e4)},
-		{"tokenizer.ggml.model", "gpt2"}, {"tokenizer.ggml.pre", "gpt-2"}, {"tokenizer.ggml.tokens", tokens},
-		{"tokenizer.ggml.token_type", types}, {"tokenizer.ggml.merges", []string{}},
-		{"tokenizer.ggml.bos_token_id", uint32(1)}, {"tokenizer.ggml.eos_token_id", uint32(2)},
+		{a + "block_count", uint32(2)},
+		{a + "embedding_length", uint32(16)},
+		{a + "feed_forward_length", uint32(24)},
+		{a + "attention.head_count", uint32(4)},
+		{a + "attention.head_count_kv", uint32(2)},
+		{a + "attention.key_length", uint32(4)},
+		{a + "context_length", uint32(128)},
+		{a + "attention.layer_norm_rms_epsilon", float32(1e-5)},
+		{a + "rope.freq_base", float32(1e4)},
+		{"tokenizer.ggml.model", "gpt2"},
+		{"tokenizer.ggml.pre", "gpt-2"},
+		{"tokenizer.ggml.tokens", tokens},
+		{"tokenizer.ggml.token_type", types},
+		{"tokenizer.ggml.merges", []string{}},
+		{"tokenizer.ggml.bos_token_id", uint32(1)},
+		{"tokenizer.ggml.eos_token_id", uint32(2)},
 	}
 }
 

@@ -116,14 +116,22 @@ func TestTensorErrors(t *testing.T) {
 		tensors []safetensors.Tensor
 		want    string // "" opens
 	}{
-		{"wrong shape", edit("model.layers.1.self_attn.k_proj.weight", func(x *safetensors.Tensor) { x.Shape = []int64{16, 8} }),
-			"layer 1 self_attn.k_proj.weight: expected [8 16], found [16 8]"},
-		{"missing", edit("model.layers.0.mlp.up_proj.weight", func(x *safetensors.Tensor) { x.Name = "model.layers.0.mlp.other.weight" }),
-			"layer 0 mlp.up_proj.weight: expected [24 16], found no such tensor"},
-		{"integers", edit("model.norm.weight", func(x *safetensors.Tensor) { x.DType = safetensors.I32 }),
-			"model.norm.weight: expected floating-point numbers, found I32"},
-		{"bias that would be ignored", extra("model.layers.1.self_attn.o_proj.bias"),
-			"layer 1 self_attn.o_proj.bias [1]: not a tensor of architecture llama"},
+		{
+			"wrong shape", edit("model.layers.1.self_attn.k_proj.weight", func(x *safetensors.Tensor) { x.Shape = []int64{16, 8} }),
+			"layer 1 self_attn.k_proj.weight: expected [8 16], found [16 8]",
+		},
+		{
+			"missing", edit("model.layers.0.mlp.up_proj.weight", func(x *safetensors.Tensor) { x.Name = "model.layers.0.mlp.other.weight" }),
+			"layer 0 mlp.up_proj.weight: expected [24 16], found no such tensor",
+		},
+		{
+			"integers", edit("model.norm.weight", func(x *safetensors.Tensor) { x.DType = safetensors.I32 }),
+			"model.norm.weight: expected floating-point numbers, found I32",
+		},
+		{
+			"bias that would be ignored", extra("model.layers.1.self_attn.o_proj.bias"),
+			"layer 1 self_attn.o_proj.bias [1]: not a tensor of architecture llama",
+		},
 		{"layer too many", extra("model.layers.2.input_layernorm.weight"), "layer 2 input_layernorm.weight"},
 		{"frequencies are harmless", extra("model.layers.0.self_attn.rotary_emb.inv_freq"), ""},
 		{"tied head stored again is harmless", extra("lm_head.weight"), ""},

@@ -77,7 +77,7 @@ func (m *Model) tokensOfConfig() {
 func (m *Model) setTemplate(source string) error {
 	if source == "" {
 		if m.special("<|im_start|>") && m.special("<|im_end|>") {
-			m.Template = chat.ChatML()
+			m.Template = chat.Fallback()
 		}
 		return nil
 	}

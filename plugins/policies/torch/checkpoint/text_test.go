@@ -31,21 +31,29 @@ func TestFolderText(t *testing.T) {
 		want  string         // rendered prompt, or part of the error
 	}{
 		{"template in tokenizer_config.json", map[string]any{"tokenizer_config.json": map[string]any{
-			"bos_token": map[string]any{"content": "<s>"}, "eos_token": "</s>", "chat_template": "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}"}}, "<s>hi</s>ok"},
-		{"template in a file of its own is preferred", map[string]any{"chat_template.jinja": "[{{ messages[0].content }}]",
-			"tokenizer_config.json": map[string]any{"chat_template": "old"}}, "[hi]ok"},
+			"bos_token": map[string]any{"content": "<s>"}, "eos_token": "</s>", "chat_template": "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}",
+		}}, "<s>hi</s>ok"},
+		{"template in a file of its own is preferred", map[string]any{
+			"chat_template.jinja":   "[{{ messages[0].content }}]",
+			"tokenizer_config.json": map[string]any{"chat_template": "old"},
+		}, "[hi]ok"},
 		{"named templates", map[string]any{"tokenizer_config.json": map[string]any{
-			"chat_template": []any{map[string]any{"name": "tool_use", "template": "no"}, map[string]any{"name": "default", "template": "yes "}}}}, "yes ok"},
+			"chat_template": []any{map[string]any{"name": "tool_use", "template": "no"}, map[string]any{"name": "default", "template": "yes "}},
+		}}, "yes ok"},
 		{"named templates without a default", map[string]any{"tokenizer_config.json": map[string]any{
-			"chat_template": []any{map[string]any{"name": "rag", "template": "no"}}}}, `expected a template named "default"`},
+			"chat_template": []any{map[string]any{"name": "rag", "template": "no"}},
+		}}, `expected a template named "default"`},
 		{"special tokens from the configuration", map[string]any{"chat_template.jinja": "{{ bos_token }}{{ eos_token }}"}, "<s></s>ok"},
 		{"no template", nil, "has no chat template; use a prompt without messages"},
 		{"template that does not parse", map[string]any{"chat_template.jinja": "a\n{% for %}"}, "chat template: line 2"},
 		{"template that refuses", map[string]any{"chat_template.jinja": "{{ raise_exception('no users') }}"}, "no users"},
 		{"token of a wrong form", map[string]any{"tokenizer_config.json": map[string]any{"bos_token": 7}}, "expected a token's text"},
 		{"tokenizer of another kind", map[string]any{"tokenizer.json": map[string]any{"model": map[string]any{"type": "Unigram"}}}, "expected type BPE"},
-		{"ChatML's tokens", map[string]any{"tokenizer.json": tokenizerJSON("<|endoftext|>", "<|im_start|>", "<|im_end|>")},
-			"<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nok"},
+		{
+			"ChatML's tokens",
+			map[string]any{"tokenizer.json": tokenizerJSON("<|endoftext|>", "<|im_start|>", "<|im_end|>")},
+			"<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nok",
+		},
 	}
 	for _, r := range rows {
 		dir := folder(t, tiny(Llama), tensorsOf(configOf(t, tiny(Llama))))

@@ -9,6 +9,7 @@ import (
 type builder struct{ b []byte }
 
 func (w *builder) u32(v uint32) *builder { w.b = binary.LittleEndian.AppendUint32(w.b, v); return w }
+
 func (w *builder) u64(v uint64) *builder { w.b = binary.LittleEndian.AppendUint64(w.b, v); return w }
 func (w *builder) raw(s string) *builder { w.b = append(w.b, s...); return w }
 func (w *builder) str(s string) *builder { return w.u64(uint64(len(s))).raw(s) }

@@ -82,7 +82,7 @@ func scalesK(b []byte) (scale, minimum [8]float32) {
 	return scale, minimum
 }
 
-func q4_K(b []byte, dst []float32) {
+func q4K(b []byte, dst []float32) {
 	d, dmin := scalar(b), scalar(b[2:])
 	scale, minimum := scalesK(b[4:16])
 	for g := range 4 { // 32 bytes hold two groups of 32: low halves, then high halves
@@ -96,7 +96,7 @@ func q4_K(b []byte, dst []float32) {
 	}
 }
 
-func q5_K(b []byte, dst []float32) {
+func q5K(b []byte, dst []float32) {
 	d, dmin := scalar(b), scalar(b[2:])
 	scale, minimum := scalesK(b[4:16])
 	high := b[16:48]
@@ -112,7 +112,7 @@ func q5_K(b []byte, dst []float32) {
 	}
 }
 
-func q6_K(b []byte, dst []float32) {
+func q6K(b []byte, dst []float32) {
 	d := scalar(b[208:])
 	var scale [16]float32
 	for i := range scale {

@@ -238,7 +238,7 @@ func TestOpen(t *testing.T) {
 func FuzzNewFile(f *testing.F) {
 	f.Add(small())
 	f.Add(small()[:100])
-	f.Add(head(1, 0).tensor("x", Q6_K, 0, 256).pad(32).raw(strings.Repeat("\x01", 210)).b)
+	f.Add(head(1, 0).tensor("x", Q6K, 0, 256).pad(32).raw(strings.Repeat("\x01", 210)).b)
 	f.Add(head(0, 1).str("k").u32(typeArray).u32(typeString).u64(2).str("a").str("b").b)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := open(data)
@@ -260,7 +260,7 @@ func FuzzNewFile(f *testing.F) {
 func BenchmarkRead(b *testing.B) {
 	const n = 1 << 20
 	dst := make([]float32, n)
-	for _, typ := range []Type{F32, F16, Q4_1, Q8_0, Q4_K, Q6_K} {
+	for _, typ := range []Type{F32, F16, Q4_1, Q8_0, Q4K, Q6K} {
 		k := kinds[typ]
 		data := append(head(1, 0).tensor("x", typ, 0, n).pad(32).b, make([]byte, n/k.elements*k.bytes)...)
 		f, err := open(data)

@@ -10,8 +10,17 @@ func TestFromFloat16(t *testing.T) {
 		bits uint16
 		want float64
 	}{
-		{0x0000, 0}, {0x8000, math.Copysign(0, -1)}, {0x3c00, 1}, {0xc000, -2}, {0x7bff, 65504}, {0x0001, math.Exp2(-24)},
-		{0x83ff, -1023 * math.Exp2(-24)}, {0x0400, math.Exp2(-14)}, {0x7c00, math.Inf(1)}, {0xfc00, math.Inf(-1)}, {0x3555, 0x1.554p-2},
+		{0x0000, 0},
+		{0x8000, math.Copysign(0, -1)},
+		{0x3c00, 1},
+		{0xc000, -2},
+		{0x7bff, 65504},
+		{0x0001, math.Exp2(-24)},
+		{0x83ff, -1023 * math.Exp2(-24)},
+		{0x0400, math.Exp2(-14)},
+		{0x7c00, math.Inf(1)},
+		{0xfc00, math.Inf(-1)},
+		{0x3555, 0x1.554p-2},
 	}
 	for _, r := range rows {
 		if got := FromFloat16(r.bits); float64(got) != r.want || math.Signbit(float64(got)) != math.Signbit(r.want) {

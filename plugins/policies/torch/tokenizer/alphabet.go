@@ -3,21 +3,21 @@ package tokenizer
 // Vocabularies write bytes as printable characters (Radford et al. 2019, byte-level BPE): a printable Latin-1 byte stands for
 // itself, the others are numbered from U+0100 on.
 
-// byteRunes is the character of each byte; runeBytes is its inverse.
-var byteRunes, runeBytes = alphabet()
+// runeBytes is the byte that each character of the alphabet stands for.
+var runeBytes = alphabet()
 
-func alphabet() (of [256]rune, to map[rune]byte) {
-	to = make(map[rune]byte, 256)
+func alphabet() map[rune]byte {
+	to := make(map[rune]byte, 256)
 	next := rune(256)
-	for b := range 256 {
-		of[b] = rune(b)
+	for b := range rune(256) {
+		r := b
 		if b < '!' || b > '~' && b < '¡' || b == 0xad {
-			of[b] = next
+			r = next
 			next++
 		}
-		to[of[b]] = byte(b)
+		to[r] = byte(b)
 	}
-	return of, to
+	return to
 }
 
 // tokenBytes returns the bytes that a vocabulary's entry stands for. An entry with a character outside of the alphabet stands

@@ -112,7 +112,7 @@ func TestVariables(t *testing.T) {
 	if _, err := render(t, "", map[string]any{"x": NewDict("k", 1, "l", []any{struct{}{}})}); err == nil {
 		t.Error("struct within: expected an error")
 	}
-	var loop []any = make([]any, 1)
+	loop := make([]any, 1)
 	loop[0] = loop
 	if _, err := render(t, "", map[string]any{"x": loop}); err == nil || !strings.Contains(err.Error(), "nested more than") {
 		t.Errorf("value that contains itself: found %v", err)

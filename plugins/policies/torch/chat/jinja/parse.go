@@ -34,7 +34,8 @@ func (p *parser) next() token {
 	return t
 }
 
-func (p *parser) isOp(text string) bool   { t := p.peek(); return t.kind == tokOp && t.text == text }
+func (p *parser) isOp(text string) bool { t := p.peek(); return t.kind == tokOp && t.text == text }
+
 func (p *parser) isName(text string) bool { t := p.peek(); return t.kind == tokName && t.text == text }
 
 // skipOp and skipName move on if that comes next.

@@ -47,8 +47,8 @@ func init() { // the table's functions refer to it by way of the state's methods
 		"sequence":  sequence,
 		"iterable":  sequence,
 		"callable":  kindOf("function"),
-		"upper":     func(s *state, v any, b bound) bool { return stringMethods["isupper"](s, s.str(v), nil, nil) == true },
-		"lower":     func(s *state, v any, b bound) bool { return stringMethods["islower"](s, s.str(v), nil, nil) == true },
+		"upper":     func(s *state, v any, _ bound) bool { return stringMethods["isupper"](s, s.str(v), nil, nil) == true },
+		"lower":     func(s *state, v any, _ bound) bool { return stringMethods["islower"](s, s.str(v), nil, nil) == true },
 		"even":      func(s *state, v any, _ bound) bool { return remainder(s, v, 2) == 0 },
 		"odd":       func(s *state, v any, _ bound) bool { return remainder(s, v, 2) == 1 },
 		"divisibleby": func(s *state, v any, b bound) bool {
