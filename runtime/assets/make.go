@@ -16,10 +16,6 @@ import (
 // make fetches and builds a into its entry. The caller holds l, and the entry does not exist.
 func (c *Cache) make(ctx context.Context, a Artefact, l *lock, job Job) error {
 	began := time.Now()
-	inputs, err := c.inputs(ctx, a)
-	if err != nil {
-		return err
-	}
 	work := filepath.Join(c.dir, "work", a.Name)
 	if err := os.RemoveAll(work); err != nil { // of a process that was killed: its lock is ours now
 		return c.wrap(a, fmt.Errorf("clear the scratch folder: %w", err))
@@ -36,11 +32,21 @@ func (c *Cache) make(ctx context.Context, a Artefact, l *lock, job Job) error {
 	}
 	defer log.Close()
 
+	var inputs map[string]string
 	var fetched string
-	if len(a.Sources) > 0 {
-		if fetched, err = c.fetch(ctx, a, l, job, log); err != nil {
-			return c.wrap(a, err)
+	var g errgroup.Group // not cancelled by the first error: what has come so far of a download is worth having whole
+	g.Go(func() (err error) {
+		inputs, err = c.inputs(ctx, a)
+		return err
+	})
+	g.Go(func() (err error) {
+		if len(a.Sources) > 0 {
+			fetched, err = c.fetch(ctx, a, l, job, log)
 		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return c.wrap(a, err)
 	}
 	out := filepath.Join(work, "out")
 	if a.Build == nil {
