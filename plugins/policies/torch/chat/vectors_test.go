@@ -50,7 +50,7 @@ func source(t *testing.T, name string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		text, err := f.Metadata.String("tokenizer.chat_template")
 		if err != nil {
 			t.Fatal(err)

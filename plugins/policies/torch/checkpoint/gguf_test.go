@@ -59,7 +59,7 @@ func TestGGUFMatchesFolder(t *testing.T) {
 			}
 			for _, x := range tensorsOf(want) {
 				got := make([]float32, size(x.Shape))
-				if err := m.Read(x.Name, got); err != nil || !reflect.DeepEqual(got, floats(t, x)) {
+				if err = m.Read(x.Name, got); err != nil || !reflect.DeepEqual(got, floats(t, x)) {
 					t.Errorf("%s %s: differs, %v", arch, x.Name, err)
 				}
 			}
@@ -82,7 +82,7 @@ func TestGGUFRopeFactors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	plain, scaled := c.RopeInvFreq(), m.Config.RopeInvFreq()
 	if scaled[0] != plain[0] || scaled[1] != plain[1]/8 {
 		t.Errorf("expected %v with the second divided by 8, found %v", plain, scaled)
@@ -144,7 +144,7 @@ func TestGGUFEndOfTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	if !slices.Equal(m.Config.EOS, []int{2, 0}) {
 		t.Errorf("expected [2 0], found %v", m.Config.EOS)
 	}

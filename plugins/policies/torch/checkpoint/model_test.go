@@ -153,7 +153,7 @@ func TestReadErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	if err := m.Read("absent", nil); err == nil || !strings.Contains(err.Error(), `no tensor "absent"`) {
 		t.Errorf("absent: found %v", err)
 	}
@@ -179,7 +179,7 @@ func TestSHA256(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	path := filepath.Join(dir, safetensors.SingleFile)
 	check := func(when string) {
 		t.Helper()
@@ -228,7 +228,7 @@ func TestSHA256OfShards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	a, _ := os.ReadFile(filepath.Join(dir, "a.safetensors"))
 	b, _ := os.ReadFile(filepath.Join(dir, "b.safetensors"))
 	want := sha256.Sum256(append(a, b...))

@@ -19,18 +19,18 @@ func TestParityModelsOpen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer m.Close()
+			defer func() { _ = m.Close() }()
 			file, err := safetensors.OpenFolder(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer file.Close()
+			defer func() { _ = file.Close() }()
 			for _, info := range m.Tensors() {
 				got, want := make([]float32, size(info.Shape)), make([]float32, size(info.Shape))
-				if err := m.Read(info.Name, got); err != nil {
+				if err = m.Read(info.Name, got); err != nil {
 					t.Fatal(err)
 				}
-				if err := file.ReadFloat32(info.Name, want); err != nil || !reflect.DeepEqual(got, want) {
+				if err = file.ReadFloat32(info.Name, want); err != nil || !reflect.DeepEqual(got, want) {
 					t.Errorf("%s: differs, %v", info.Name, err)
 				}
 			}
@@ -62,7 +62,7 @@ func TestParityRopeTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	configs := map[string]Config{
 		"llama-3.2-1b": {HeadDim: 64, RopeTheta: 500000, RopeScaling: &Llama3Scaling{32, 1, 4, 8192}},
 		"qwen3-0.6b":   {HeadDim: 128, RopeTheta: 1e6},

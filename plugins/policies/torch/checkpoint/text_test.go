@@ -89,7 +89,7 @@ func TestChatVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	p := core.Prompt{Messages: []core.Message{{Role: "user"}}}
 	if text, err := m.RenderPrompt(p); err != nil || text != "think" {
 		t.Errorf("found %q, %v", text, err)
@@ -115,7 +115,7 @@ func TestBeginOfText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	a, errA := m.EncodePrompt(core.Prompt{Prefill: "x"})
 	b, errB := m.EncodePrompt(core.Prompt{Messages: []core.Message{{Role: "user", Content: "x"}}})
 	if errA != nil || errB != nil || !slices.Equal(a, []int32{1, 'x' + 3}) || !slices.Equal(a, b) {

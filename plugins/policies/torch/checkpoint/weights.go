@@ -126,11 +126,8 @@ func match(c Config, there []TensorInfo) ([]TensorInfo, error) {
 
 // readable leaves out the types of safetensors that are not converted to float32.
 func readable(dtype string) bool {
-	switch safetensors.DType(dtype) {
-	case safetensors.F32, safetensors.F16, safetensors.BF16, safetensors.F64:
-		return true
-	}
-	return safetensors.DType(dtype).Size() == 0 // a type of GGUF: all that open can be read
+	d := safetensors.DType(dtype)
+	return d.Float() || d.Size() == 0 // without a size: a type of GGUF, all of which can be read
 }
 
 // place writes "model.layers.3.mlp.up_proj.weight" as "layer 3 mlp.up_proj.weight".

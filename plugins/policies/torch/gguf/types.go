@@ -14,9 +14,9 @@ const (
 	Q5_0 Type = 6
 	Q5_1 Type = 7
 	Q8_0 Type = 8
-	Q4K Type = 12
-	Q5K Type = 13
-	Q6K Type = 14
+	Q4K  Type = 12
+	Q5K  Type = 13
+	Q6K  Type = 14
 	BF16 Type = 30
 )
 
@@ -37,9 +37,9 @@ var kinds = map[Type]kind{
 	Q5_0: {"Q5_0", 32, 22, q5_0},
 	Q5_1: {"Q5_1", 32, 24, q5_1},
 	Q8_0: {"Q8_0", 32, 34, q8_0},
-	Q4K: {"Q4_K", 256, 144, q4K},
-	Q5K: {"Q5_K", 256, 176, q5K},
-	Q6K: {"Q6_K", 256, 210, q6K},
+	Q4K:  {"Q4_K", 256, 144, q4K},
+	Q5K:  {"Q5_K", 256, 176, q5K},
+	Q6K:  {"Q6_K", 256, 210, q6K},
 }
 
 // String returns the type's name in the format, or its number where this package does not read it.

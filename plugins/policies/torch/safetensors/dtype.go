@@ -36,6 +36,9 @@ var dtypes = map[DType]dtypeInfo{
 // Size returns the bytes of one element, or 0 for an unknown type.
 func (d DType) Size() int { return dtypes[d].size }
 
+// Float says that tensors of this type can be read as float32.
+func (d DType) Float() bool { return d == F32 || d == F16 || d == BF16 || d == F64 }
+
 // float32s converts src, whole elements of type d, into dst.
 func float32s(d DType, src []byte, dst []float32) error {
 	switch d {
@@ -55,6 +58,8 @@ func float32s(d DType, src []byte, dst []float32) error {
 		for i := range dst {
 			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:])))
 		}
+	case Bool, U8, I32, I64:
+		fallthrough
 	default:
 		return fmt.Errorf("expected F32, F16, BF16 or F64, found %s", d)
 	}
@@ -76,6 +81,8 @@ func int64s(d DType, src []byte, dst []int64) error {
 		for i := range dst {
 			dst[i] = int64(src[i])
 		}
+	case F16, BF16, F32, F64:
+		fallthrough
 	default:
 		return fmt.Errorf("expected I64, I32, U8 or BOOL, found %s", d)
 	}

@@ -79,7 +79,7 @@ func NewFile(r io.ReaderAt, size int64) (*File, error) {
 	if n > maxHeader {
 		return nil, fmt.Errorf("header of %d bytes: expected at most %d: not a safetensors file", n, maxHeader)
 	}
-	length := int64(n) //nolint:gosec // at most maxHeader
+	length := int64(n)
 	if length > size-8 {
 		return nil, fmt.Errorf("header of %d bytes: the file has only %d: truncated; fetch it again", length, size)
 	}

@@ -51,7 +51,7 @@ func parseHeader(text []byte, dataSize int64) ([]entry, map[string]string, error
 		}
 		seen[name] = true
 		if name == "__metadata__" {
-			if err := dec.Decode(&meta); err != nil {
+			if err = dec.Decode(&meta); err != nil {
 				return nil, nil, fmt.Errorf("header: __metadata__: expected an object of strings: %w", err)
 			}
 			continue

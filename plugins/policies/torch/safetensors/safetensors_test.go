@@ -33,7 +33,7 @@ func TestWriteMatchesReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "out.safetensors")
-	if err := Write(path, reference(), nil); err != nil {
+	if err = Write(path, reference(), nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)
@@ -50,7 +50,7 @@ func TestReadReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if got := f.Metadata(); !reflect.DeepEqual(got, map[string]string{"format": "pt"}) {
 		t.Errorf("metadata: found %v", got)
 	}
@@ -85,7 +85,7 @@ func TestReadRefusesWrongUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	_, absent := f.ReadBytes("absent")
 	rows := []struct {
 		name, want string
@@ -119,7 +119,7 @@ func TestReadLargeTensor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	got := make([]float32, n)
 	if err := f.ReadFloat32("x", got); err != nil || !reflect.DeepEqual(got, values) {
 		t.Fatalf("differs, %v", err)
@@ -217,7 +217,7 @@ func TestOpenFolder(t *testing.T) {
 	if err != nil || len(f.Tensors()) != 1 {
 		t.Fatalf("single file: %v, %v", f, err)
 	}
-	f.Close()
+	_ = f.Close()
 
 	write("one.safetensors", Float32("a", []int64{1}, []float32{1}))
 	write("two.safetensors", Float32("b", []int64{1}, []float32{2}))
@@ -230,7 +230,7 @@ func TestOpenFolder(t *testing.T) {
 	if err := f.ReadFloat32("b", got); err != nil || got[0] != 2 || len(f.Paths()) != 2 {
 		t.Errorf("shards: found %v, %v, %v", got, f.Paths(), err)
 	}
-	f.Close()
+	_ = f.Close()
 
 	rows := []struct {
 		name, want string
@@ -284,7 +284,7 @@ func TestParityAdaptersRoundTrip(t *testing.T) {
 		if err := Write(out, tensors, f.Metadata()); err != nil {
 			t.Fatal(err)
 		}
-		f.Close()
+		_ = f.Close()
 		want, _ := os.ReadFile(path)
 		got, _ := os.ReadFile(out)
 		if !bytes.Equal(want, got) {
@@ -332,7 +332,7 @@ func BenchmarkReadFloat32(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		dst := make([]float32, n)
 		b.Run(string(d), func(b *testing.B) {
 			b.SetBytes(int64(n * d.Size()))

@@ -172,7 +172,7 @@ func writeAtomic(path string, fill func(io.Writer) error) (err error) {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if err := tmp.Chmod(0o644); err != nil { //nolint:gosec // weights are no secret; CreateTemp gives 0600
+	if err := tmp.Chmod(0o644); err != nil {
 		return err
 	}
 	if err := tmp.Sync(); err != nil {

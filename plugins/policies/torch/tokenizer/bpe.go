@@ -92,7 +92,7 @@ func (q *queue) Pop() any {
 func (b *bpe) mergeLong(ids []int32) []int32 {
 	list := make([]symbol, len(ids))
 	for i, id := range ids {
-		list[i] = symbol{id, int32(i - 1), int32(i + 1)} //nolint:gosec // a piece is shorter than 2 GiB
+		list[i] = symbol{id, int32(i - 1), int32(i + 1)}
 	}
 	list[len(list)-1].next = -1
 	var q queue
@@ -106,7 +106,7 @@ func (b *bpe) mergeLong(ids []int32) []int32 {
 		}
 	}
 	for i := range list {
-		push(int32(i)) //nolint:gosec // a piece is shorter than 2 GiB
+		push(int32(i))
 	}
 	for q.Len() > 0 {
 		c := heap.Pop(&q).(candidate)

@@ -64,7 +64,7 @@ func specOfGGUF(m gguf.Metadata) (spec, error) {
 		return spec{}, fmt.Errorf("tokenizer.ggml.pre: %q is not supported; known: %q", name, slices.Sorted(maps.Keys(presets)))
 	}
 	s := spec{split: rules.split, nfc: rules.nfc, whole: rules.whole}
-	if err := s.tokensOfGGUF(m); err != nil {
+	if err = s.tokensOfGGUF(m); err != nil {
 		return spec{}, err
 	}
 	bos := rules.bos
@@ -74,14 +74,14 @@ func specOfGGUF(m gguf.Metadata) (spec, error) {
 		}
 	}
 	if bos {
-		id, err := m.Int("tokenizer.ggml.bos_token_id")
-		if err != nil {
+		var id int
+		if id, err = m.Int("tokenizer.ggml.bos_token_id"); err != nil {
 			return spec{}, err
 		}
 		if id < 0 || id > math.MaxInt32 {
 			return spec{}, fmt.Errorf("tokenizer.ggml.bos_token_id: no token has the id %d", id)
 		}
-		s.prefix = []int32{int32(id)} //nolint:gosec // checked
+		s.prefix = []int32{int32(id)}
 	}
 	return s, nil
 }
@@ -107,9 +107,9 @@ func (s *spec) tokensOfGGUF(m gguf.Metadata) error {
 		if types[i] == typeUnused {
 			continue
 		}
-		s.vocab[text] = int32(i) //nolint:gosec // as many as the file has
+		s.vocab[text] = int32(i)
 		if types[i] == typeControl || types[i] == typeUserDefined {
-			s.added = append(s.added, addedToken{ID: int32(i), Content: text, Special: types[i] == typeControl}) //nolint:gosec // as above
+			s.added = append(s.added, addedToken{ID: int32(i), Content: text, Special: types[i] == typeControl})
 		}
 	}
 	merges, err := m.Strings("tokenizer.ggml.merges")

@@ -142,7 +142,7 @@ func (b *bpe) fill(s spec) error {
 		if !okLeft || !okRight || !ok {
 			return fmt.Errorf("merge %d of %q and %q: a part or the result is not in the vocabulary", rank, m.left, m.right)
 		}
-		b.merges[pair{left, right}] = merge{int32(rank), id} //nolint:gosec // as many as the file has; the last of equals wins, as in the reference
+		b.merges[pair{left, right}] = merge{int32(rank), id} // the last of equals wins, as in the reference
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (t *Tokenizer) encode(out []int32, text string) []int32 {
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	var raw []byte
 	for _, id := range ids {
-		if t.has(id) && !(skipSpecial && t.special[id]) {
+		if t.has(id) && (!skipSpecial || !t.special[id]) {
 			raw = append(raw, t.tokens[id]...)
 		}
 	}

@@ -88,7 +88,7 @@ func load(tb testing.TB, name string) *Tokenizer {
 		if openErr != nil {
 			tb.Fatal(openErr)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		t, err = FromGGUF(f.Metadata)
 	case "qwen3", "llama3":
 		text, readErr := os.ReadFile(filepath.Join(fetch(tb, "tokenizer-"+name), "tokenizer.json"))

@@ -374,7 +374,7 @@ func (l *lexer) escape(s string, out *strings.Builder) int {
 		if err != nil || end != 2+width[c] || v > unicode.MaxRune {
 			fail(l.line, "bad escape %q", s[:end])
 		}
-		out.WriteRune(rune(v)) //nolint:gosec // at most MaxRune
+		out.WriteRune(rune(v))
 		return end
 	case c >= '0' && c <= '7':
 		end := 2

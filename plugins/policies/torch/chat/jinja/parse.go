@@ -71,6 +71,7 @@ func (t token) describe() string {
 		return `"%}"`
 	case tokString:
 		return "a string"
+	case tokName, tokInt, tokFloat, tokOp:
 	}
 	return `"` + t.text + `"`
 }
@@ -128,7 +129,7 @@ func (p *parser) statements(ends ...string) []stmt {
 				return out
 			}
 			out = append(out, p.statement())
-		default:
+		case tokPrintEnd, tokBlockEnd, tokName, tokString, tokInt, tokFloat, tokOp:
 			fail(t.line, "unexpected %s", t.describe())
 		}
 	}

@@ -171,6 +171,7 @@ func (p *parser) primary() expr {
 		case "{":
 			return p.dict(t.line)
 		}
+	case tokEOF, tokData, tokPrint, tokPrintEnd, tokBlock, tokBlockEnd:
 	}
 	fail(t.line, "expected an expression, found %s", t.describe())
 	return nil
@@ -215,13 +216,13 @@ func (p *parser) postfix(e expr) expr {
 		switch {
 		case p.skipOp("."):
 			t := p.next()
-			switch t.kind {
-			case tokName:
-				e = attribute{line, e, t.text}
-			case tokInt:
-				e = item{line, e, constant{t.num}}
-			default:
+			if t.kind != tokName && t.kind != tokInt {
 				fail(t.line, "expected a name or a number after the dot, found %s", t.describe())
+			}
+			if t.kind == tokName {
+				e = attribute{line, e, t.text}
+			} else {
+				e = item{line, e, constant{t.num}}
 			}
 		case p.skipOp("["):
 			e = p.subscript(line, e)
