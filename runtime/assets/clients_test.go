@@ -80,6 +80,19 @@ func TestMissingPip(t *testing.T) {
 	}
 }
 
+// TestNoNetworkForData: a data set can be brought by hand, and the error says how.
+func TestNoNetworkForData(t *testing.T) {
+	s := serve(t, status(200))
+	s.Close()
+	t.Setenv("HARNESS_TEST_DATA", t.TempDir())
+	a := file("thing", content(10), Local{Env: "HARNESS_TEST_DATA", Beside: "../x", File: "thing.bin"}, Address{s.URL})
+	_, err := open(t, t.TempDir(), a).Path(t.Context(), "thing")
+	want := "to mend it: harness assets fetch thing with a network; without one, put thing.bin into a folder DIR, then HARNESS_TEST_DATA=DIR harness assets fetch thing"
+	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "no source gave it:\n    $HARNESS_TEST_DATA/thing.bin: ") {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
 func TestLocal(t *testing.T) {
 	good := content(100)
 	data := t.TempDir()

@@ -57,6 +57,22 @@ type ToolError struct {
 
 func (e *ToolError) Error() string { return e.Tool + " is not installed" }
 
+// sourcesError is why none of an artefact's sources gave it, one error for each.
+type sourcesError struct{ errs []error }
+
+func (e *sourcesError) Error() string {
+	if len(e.errs) == 1 {
+		return e.errs[0].Error()
+	}
+	text := "no source gave it:"
+	for _, err := range e.errs {
+		text += "\n    " + strings.ReplaceAll(err.Error(), "\n", "\n    ")
+	}
+	return text
+}
+
+func (e *sourcesError) Unwrap() []error { return e.errs }
+
 // wrap says which artefact err is about and what to do. It leaves alone what already says so.
 func (c *Cache) wrap(a Artefact, err error) error {
 	var known *Error
@@ -72,6 +88,12 @@ func (c *Cache) wrap(a Artefact, err error) error {
 		again = tool.Install + ", then " + again
 	case errors.As(err, &space):
 		again = "free some room, or HARNESS_CACHE=DIR on a larger disk, then " + again
+	case errors.As(err, new(*sourcesError)):
+		for _, s := range a.Sources {
+			if l, ok := s.(Local); ok {
+				again += fmt.Sprintf(" with a network; without one, put %s into a folder DIR, then %s=DIR %s", l.File, l.Env, again)
+			}
+		}
 	}
 	return &Error{Name: a.Name, Err: err, Mend: again}
 }

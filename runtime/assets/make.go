@@ -169,7 +169,7 @@ func (c *Cache) fetch(ctx context.Context, a Artefact, l *lock, job Job, log io.
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", s, err))
 	}
-	return "", errors.Join(errs...)
+	return "", &sourcesError{errs}
 }
 
 // attempt tries one source. A file that was continued from an earlier attempt and turns out wrong is fetched anew once.

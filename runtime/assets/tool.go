@@ -82,9 +82,10 @@ func runTool(ctx context.Context, l *lock, log io.Writer, dir string, env []stri
 	return fmt.Errorf("%s %s: %w:\n%s", tool, firstWord(args), err, indent(end.String()))
 }
 
+// firstWord is the argument that says what the tool was asked to do.
 func firstWord(args []string) string {
-	for _, a := range args {
-		if !strings.HasPrefix(a, "-") {
+	for i, a := range args {
+		if !strings.HasPrefix(a, "-") && (i == 0 || args[i-1] != "-o") {
 			return a
 		}
 	}
