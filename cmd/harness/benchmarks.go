@@ -36,7 +36,7 @@ func benchmarks() []benchmark {
 	onlyTest := func(tasks []core.Task, _ string) ([]core.Task, error) { return tasks, nil }
 	return []benchmark{
 		{
-			name: "starter", splits: []string{"train", "test"}, heldOut: "test", embedded: true,
+			name: starter.Name, splits: starter.Splits(), heldOut: starter.Test, embedded: true,
 			load: func(string) ([]core.Task, []error, error) {
 				t, err := starter.Load()
 				return t, nil, err
@@ -158,7 +158,7 @@ func (d *dataset) split(name string, n int) ([]core.Task, error) {
 func (d *dataset) questions(tasks []core.Task, protocol string) ([]rollout.Question, error) {
 	proto, err := prompt.Lookup(protocol)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, unknownName("prompt protocol", protocol, prompt.Names())
 	}
 	var shots []core.Task
 	if proto.Shots > 0 {

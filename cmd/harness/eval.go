@@ -217,7 +217,7 @@ func evaluation(c *cli.Context) (err error) {
 	maps.Copy(m.Versions, judge.versions)
 	maps.Copy(m.SHA256, judge.sha256)
 	result, err := eval.Summarize(evalRecords(groups, config.Prompt), eval.Options{
-		Benchmark: config.Benchmark, Split: config.Split, Ks: config.Ks, Protocol: config.protocol(judge.rule),
+		Benchmark: config.Benchmark, Split: config.Split, Tasks: idsOf(groups), Ks: config.Ks, Protocol: config.protocol(judge.rule),
 	})
 	if err != nil {
 		return usageError{err}
@@ -279,7 +279,8 @@ func (p *parts) openGenerator(c *cli.Context, config evalConfig, m *run.Manifest
 	return policy, nil
 }
 
-// judgeSaved judges the completions in a file, grouped by task in the tasks' order. Tasks without completions are left out.
+// judgeSaved judges the completions in a file, grouped by task in the tasks' order. A task without
+// completions has an empty group.
 func (p *parts) judgeSaved(ctx context.Context, name string, tasks []core.Task, judge *judgeParts) ([]core.Group, error) {
 	groups := make([]core.Group, len(tasks))
 	at := map[string]int{}
@@ -307,7 +308,7 @@ func (p *parts) judgeSaved(ctx context.Context, name string, tasks []core.Task, 
 		}
 		return nil
 	}), func(ctx context.Context, j *gradedJob) (core.Evidence, error) {
-		return judge.judge.Evidence(ctx, j.task, core.Prompt{}, core.Completion{Text: j.sample.Text})
+		return judge.judge.Evidence(ctx, j.task, savedPrompt(j.sample), core.Completion{Text: j.sample.Text})
 	}, func(j *gradedJob, e core.Evidence) error {
 		g := &groups[at[j.task.ID]]
 		g.Samples = append(g.Samples, core.Sample{Index: len(g.Samples), Completion: core.Completion{Text: j.sample.Text}, Evidence: e})
@@ -322,14 +323,28 @@ func (p *parts) judgeSaved(ctx context.Context, name string, tasks []core.Task, 
 	if others > 0 {
 		p.con.line("note: %d completions are of other tasks than the %d of this split", others, len(tasks))
 	}
-	groups = slices.DeleteFunc(groups, func(g core.Group) bool { return len(g.Samples) == 0 })
-	if len(groups) == 0 {
+	if n == 0 {
 		return nil, usagef("--completions %s: none of its completions is of a task of this split", name)
 	}
-	if len(groups) < len(tasks) {
-		p.con.line("note: %d of %d tasks have no completion and are left out of the result", len(tasks)-len(groups), len(tasks))
+	missing := 0
+	for _, g := range groups {
+		if len(g.Samples) == 0 {
+			missing++
+		}
+	}
+	if missing > 0 {
+		p.con.line("warning: %d of %d tasks have no completion; they count as not solved (--tasks or another --split leaves them out)", missing, len(tasks))
 	}
 	return groups, nil
+}
+
+// idsOf lists the tasks of groups.
+func idsOf(groups []core.Group) []string {
+	ids := make([]string, len(groups))
+	for i, g := range groups {
+		ids[i] = g.Task.ID
+	}
+	return ids
 }
 
 // writeEvaluation writes an evaluation's folder.

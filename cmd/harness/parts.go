@@ -13,8 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rlvr-harness/harness/benchmarks/samples"
 	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/core/extract"
+	"github.com/rlvr-harness/harness/core/prompt"
 	"github.com/rlvr-harness/harness/core/rollout"
 	"github.com/rlvr-harness/harness/runtime/assets"
 	pythonwasm "github.com/rlvr-harness/harness/runtime/python-wasm"
@@ -119,10 +121,30 @@ func (p *parts) openJudge(ctx context.Context, j judgeConfig) (*judgeParts, erro
 	return q, nil
 }
 
-// extract takes the program out of a completion by the run's rule.
+// extract takes the program out of a completion by the run's rule. A prefill that continues a text is no beginning of the
+// answer, and a completion to a task whose text is itself the beginning of the program continues that.
 func (q *judgeParts) extract(ctx context.Context, t core.Task, p core.Prompt, c core.Completion) (string, error) {
-	r, err := extract.Program(q.rule, extract.Input{Text: c.Text, Entry: t.Entry, Prefill: p.Prefill, Stop: p.Stop}, func(s string) (bool, error) { return q.pool.Parses(ctx, s) })
+	in := extract.Input{Text: c.Text, Entry: t.Entry, Stop: p.Stop}
+	if len(p.Messages) > 0 {
+		in.Prefill = p.Prefill
+	}
+	if proto, err := prompt.Lookup(p.Protocol); p.Protocol == continuesTask || (err == nil && proto.Continues) {
+		in.Lead = prompt.Lead(t)
+	}
+	r, err := extract.Program(q.rule, in, func(s string) (bool, error) { return q.pool.Parses(ctx, s) })
 	return r.Program, err
+}
+
+// continuesTask is the protocol of a saved completion that may continue its task's text, as human-eval's do. Extraction
+// takes a whole program as it is all the same.
+const continuesTask = "saved"
+
+// savedPrompt is the prompt of a saved completion, as far as it is known.
+func savedPrompt(s samples.Sample) core.Prompt {
+	if s.Format == samples.Solution {
+		return core.Prompt{}
+	}
+	return core.Prompt{Protocol: continuesTask}
 }
 
 // openModelPath turns what --model says into a path: a folder, a file, or the name of an asset.

@@ -145,7 +145,7 @@ func verify(c *cli.Context) (err error) {
 		con.line("warning: a completion is left out: %s: %v", c.String("completions"), bad)
 		return nil
 	}), func(ctx context.Context, job *gradedJob) (core.Evidence, error) {
-		return judge.judge.Evidence(ctx, job.task, core.Prompt{}, core.Completion{Text: job.sample.Text})
+		return judge.judge.Evidence(ctx, job.task, savedPrompt(job.sample), core.Completion{Text: job.sample.Text})
 	}, func(job *gradedJob, e core.Evidence) error {
 		sum.add(job.task.ID, e)
 		con.progress("verify", sum.n, max(total, sum.n), "")

@@ -60,6 +60,9 @@ func (l *Loop) parts(r *Result, needs core.Needs) []part {
 				continue
 			}
 			p.totalRows++
+			if needs.SkipTruncated && s.Completion.Truncated() {
+				continue
+			}
 			p.totalTokens += len(s.Completion.Tokens)
 			if needs.SkipIdle && r.Advantages[i][j] == 0 {
 				continue
