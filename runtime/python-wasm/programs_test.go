@@ -51,7 +51,7 @@ var programs = []struct {
 	{name: "asks for the environment", program: "import os, sys\ndef f(x): return x * x + len(os.environ) + len(sys.argv[0])", class: core.Passed},
 	{name: "lies about equality", program: "class L(int):\n  __eq__ = lambda s, o: True\n  __hash__ = int.__hash__\ndef f(x): return L(5)", class: core.Failed, message: "got 5"},
 	{name: "returns what cannot be compared", program: "class E:\n  __eq__ = lambda s, o: True\ndef f(x): return E()", class: core.Failed, message: "of type E"},
-	{name: "returns a cycle", program: "def f(x):\n  l = []; l.append(l); return l", class: core.Failed, message: "[[...]]"},
+	{name: "returns a cycle", program: "def f(x):\n  l = []; l.append(l); return l", class: core.Failed, message: "[[[["},
 	{name: "returns a cycle through a tuple", program: "def f(x):\n  l = []; t = (l,); l.append(t); return t", class: core.Failed},
 	{name: "nests without end", program: "def f(x):\n  l = []\n  for _ in range(10**5): l = [l]\n  return l", class: core.Memory, message: "too deeply"},
 	{name: "returns too much", program: "def f(x): return 'é' * (5 << 20)", class: core.Memory, message: "too large"},

@@ -52,6 +52,7 @@ type Test struct {
 	before   []byte // code object for the grader, or nil
 	residual []byte // code object for the grader, or nil
 	lazy     bool   // a value that raised may never be asked for
+	remote   []byte // the program's names in a test that the grader runs as it stands, for its operation; nil for other tests
 }
 
 // Task is a task, compiled. It is read-only and may be shared.
@@ -97,6 +98,7 @@ type compiledTest struct {
 	Residual       []byte      `json:"residual"`
 	Before         []byte      `json:"before"`
 	Lazy           bool        `json:"lazy"`
+	Remote         []string    `json:"remote"` // null where the test is split
 }
 
 // Compile compiles a task in box, which must be clean and is dirty afterwards. weak gives the tests that must be judged inside the
@@ -163,6 +165,9 @@ func (c *compiledTask) task() (*Task, error) {
 		x := Test{
 			Weak: ct.Weak, Broken: ct.Error, Evaluated: ct.Source, Judged: ct.ResidualSource,
 			first: uint32(t.operations), before: ct.Before, residual: ct.Residual, lazy: ct.Lazy,
+		}
+		if ct.Remote != nil {
+			x.remote = appendNames([]byte{}, ct.Remote)
 		}
 		for _, o := range ct.Ops {
 			code, err := decodeBase64(o[1])

@@ -10,9 +10,9 @@ seen here. The rules, with f the function that the task asks for:
 
 The largest chain of calls, attributes and subscripts that begins at a name of the program goes to the program; everything around it,
 and with it every expected value, stays with the grader. Where such a chain uses names that only the surrounding expression binds
-(comprehensions, lambdas), the expression around it moves as well, up to the nearest operand: its value then crosses, and the test is
-weak only if a comparison moved too. Statements with blocks (for, try, with, def) run in the grader, which calls the program's
-functions from afar.
+(comprehensions, lambdas), the expression around it moves as well, up to the nearest operand, unless a comparison would move too. What
+does not split so, and every test with blocks (for, try, with, def), runs in the grader as it stands and calls the program's functions
+from afar; only tests on instances of the program's own classes run beside the program, and are weak.
 """
 
 import ast
@@ -219,7 +219,6 @@ class Split:
         test = self.residual[0] if len(self.residual) == 1 else ast.BoolOp(ast.And(), self.residual)
         return {
             "ops": self.ops,
-            "weak": self.reason,
             "source": self.source,
             "residual_source": ast.unparse(test),
             "residual": expression(test),
@@ -365,27 +364,52 @@ class Split:
         return type(node)(**fields)
 
 
-def whole_test(tree, why):
+def plain_result(tree, **fields):
+    r = {"ops": [], "weak": None, "error": None, "remote": None, "source": [], "residual_source": "", "residual": None, "before": None, "lazy": False}
+    if isinstance(tree, ast.AST):
+        r["source"] = [ast.unparse(tree)]
+    return r | fields
+
+
+def inside_test(tree, why):
     """The test runs inside the program's interpreter and is weak."""
-    return {"ops": [("P", compile(tree, "<test>", "exec"))], "weak": why, "source": [ast.unparse(tree)], "residual_source": "",
-            "residual": None, "before": None, "lazy": False}
+    return plain_result(tree, ops=[("P", compile(tree, "<test>", "exec"))], weak=why)
+
+
+def remote_test(task, tree):
+    """The test runs in the grader as it stands, where the program's names are stand-ins that call over."""
+    bound = names_bound(tree)
+    names = sorted({n for n in names_read(tree) if task.is_programs(n) and n not in bound})
+    return plain_result(tree, remote=names, residual=compile(tree, "<test>", "exec"), residual_source=ast.unparse(tree))
+
+
+def uses_class(task, tree):
+    """Instances of the program's classes cannot cross, and a name in capitals that is called makes one."""
+    return any(
+        isinstance(x, ast.Call) and isinstance(x.func, ast.Name) and x.func.id[:1].isupper() and task.is_programs(x.func.id) and x.func.id not in task.entries
+        for x in ast.walk(tree)
+    )
 
 
 def split_test(task, tree, forced_weak):
     if isinstance(tree, str):
-        return {"ops": [], "weak": None, "error": tree, "source": [], "residual_source": "", "residual": None, "before": None, "lazy": False}
+        return plain_result(None, error=tree)
     if forced_weak:
-        return whole_test(tree, forced_weak)
+        return inside_test(tree, forced_weak)
     shared, needed = set(), set()
     try:
         while True:  # each round adds names, of which there are finitely many
             s = Split(task, tree, shared, needed)
             if s.now_shared <= shared and s.now_needed <= needed:
-                return s.result()
+                break
             shared |= s.now_shared
             needed |= s.now_needed
+        if not s.reason:
+            return plain_result(None, **s.result())
+        why = s.reason
     except (Weak, CannotSplit) as e:
-        return whole_test(tree, str(e) or "expression that does not split")
+        why = str(e) or "expression that does not split"
+    return inside_test(tree, why) if uses_class(task, tree) else remote_test(task, tree)
 
 
 def pack(code):

@@ -41,8 +41,8 @@ func NewGrader(candidate, judge *sandbox.Box) *Grader {
 // Box is the box in which programs run: clean between calls of the grader, for other work of its owner, who resets it.
 func (g *Grader) Box() *sandbox.Box { return g.candidate }
 
-// Foreign returns the tests of the last verdict that failed because a value could not leave the program's interpreter or be built in
-// the grader's.
+// Foreign returns the tests of the last verdict that failed and may have failed because a value could not leave the program's
+// interpreter or be built in the grader's.
 func (g *Grader) Foreign() []int { return g.foreign }
 
 // Close frees the boxes.
@@ -92,14 +92,20 @@ func (g *Grader) Grade(ctx context.Context, t *Task, program []byte, l Limits) (
 	}
 	v.Fuel, v.StdoutBytes = end.Fuel, g.candidate.Host().StdoutBytes()
 	pending := g.collect(t, rs, rest, &v)
+	d := &dialogue{g: g, ctx: ctx, limits: l, verdict: &v}
+	if pending.remote { // the program is still needed
+		if err := g.compare(ctx, t, l, d); err != nil {
+			return v, err
+		}
+	}
 	peak := g.candidate.Peak()
 	changed, err := g.candidate.Reset()
 	if err != nil {
 		return v, &Failure{err.Error()}
 	}
 	v.MemoryBytes = max(peak, changed)
-	if pending {
-		if err := g.compare(ctx, t, l, &v); err != nil {
+	if pending.split && !pending.remote {
+		if err := g.compare(ctx, t, l, d); err != nil {
 			return v, err
 		}
 	}
@@ -143,9 +149,12 @@ func (g *Grader) withhold(ctx context.Context, limit int64) error {
 // unjudged marks a test that the grader's interpreter has yet to judge.
 const unjudged core.Class = ""
 
-// collect gives each test the outcome of its operations, or puts it into g.values for the grader's interpreter. rest is the outcome
-// of operations without a record.
-func (g *Grader) collect(t *Task, rs records, rest core.TestResult, v *core.Verdict) (pending bool) {
+// waiting says what kinds of tests the grader's interpreter has yet to judge.
+type waiting struct{ split, remote bool }
+
+// collect gives each test the outcome of its operations, or puts it into g.values for the grader's interpreter: first the tests whose
+// values are there, then those that call the program. rest is the outcome of operations without a record.
+func (g *Grader) collect(t *Task, rs records, rest core.TestResult, v *core.Verdict) (w waiting) {
 	in := append(g.values[:0], t.judge...)
 	for i := range t.Tests {
 		x, r := &t.Tests[i], &v.Tests[i]
@@ -158,6 +167,11 @@ func (g *Grader) collect(t *Task, rs records, rest core.TestResult, v *core.Verd
 			if x.isForeign(rs) {
 				g.foreign = append(g.foreign, i)
 			}
+		case x.remote != nil && !rs.done:
+			*r = rest
+		case x.remote != nil:
+			*r = core.TestResult{Class: unjudged}
+			w.remote = true
 		case x.residual == nil:
 			*r = core.TestResult{Class: core.Passed}
 		default:
@@ -165,12 +179,18 @@ func (g *Grader) collect(t *Task, rs records, rest core.TestResult, v *core.Verd
 			in = appendOperation(in, opJudge, uint32(i), x.residual)
 			in = x.appendValues(in, rs)
 			*r = core.TestResult{Class: unjudged}
-			pending = true
+			w.split = true
 		}
 		r.Weak = weak
 	}
+	for i := range t.Tests {
+		if x := &t.Tests[i]; x.remote != nil && v.Tests[i].Class == unjudged {
+			in = appendOperation(in, opRemote, uint32(i), x.residual)
+			in = append(in, x.remote...)
+		}
+	}
 	g.values = in
-	return pending
+	return w
 }
 
 // evaluated says whether one of the test's operations failed, and how.
@@ -220,22 +240,29 @@ func (x *Test) appendValues(b []byte, rs records) []byte {
 }
 
 // compare judges the tests that collect left.
-func (g *Grader) compare(ctx context.Context, t *Task, l Limits, v *core.Verdict) error {
+func (g *Grader) compare(ctx context.Context, t *Task, l Limits, d *dialogue) error {
 	var rs records
+	v := d.verdict
 	rest := core.TestResult{Class: core.Memory, Message: "the values are too large to compare"}
 	if len(g.values) < sandbox.BufferSize {
-		end, err := g.judge.Call(ctx, graderFunction, g.values, sandbox.Limits{Fuel: l.Fuel, Wall: l.Wall, Sleep: l.Sleep, Output: l.Output})
+		end, err := g.judge.Call(ctx, graderFunction, g.values, sandbox.Limits{Fuel: l.Fuel, Wall: l.Wall, Sleep: l.Sleep, Output: l.Output, Answer: d.answer})
 		if err != nil {
 			return &Failure{err.Error()}
 		}
-		if end.Ending == sandbox.Cancelled {
+		switch {
+		case end.Ending == sandbox.Cancelled || ctx.Err() != nil:
 			return context.Cause(ctx)
-		}
-		if rest, err = outcomeOf(end, nil); err != nil {
-			return err
-		}
-		if rest.Class == core.Exit { // the program cannot leave an interpreter that it is not in
-			rest.Class = core.Error
+		case end.Ending == sandbox.Unanswered && d.failure != nil:
+			return d.failure
+		case end.Ending == sandbox.Unanswered:
+			rest = d.end
+		default:
+			if rest, err = outcomeOf(end, nil); err != nil {
+				return err
+			}
+			if rest.Class == core.Exit { // the program cannot leave an interpreter that it is not in
+				rest.Class = core.Error
+			}
 		}
 		rs = readRecords(g.judge.Output(), len(t.Tests))
 		if rs.other.found && !rs.done {
@@ -246,13 +273,16 @@ func (g *Grader) compare(ctx context.Context, t *Task, l Limits, v *core.Verdict
 	for i := range v.Tests {
 		if r := &v.Tests[i]; r.Class == unjudged {
 			weak := r.Weak
-			if i < len(rs.operations) && rs.operations[i].found {
-				if rs.operations[i].status == statusUndecodable {
-					g.foreign = append(g.foreign, i)
-				}
-				*r = rs.operations[i].judged()
-			} else {
+			switch {
+			case i >= len(rs.operations) || !rs.operations[i].found:
 				*r = rest
+			case t.Tests[i].remote != nil:
+				*r = rs.operations[i].outcome()
+			default:
+				*r = rs.operations[i].judged()
+			}
+			if r.Class != core.Passed && (t.Tests[i].remote != nil || (i < len(rs.operations) && rs.operations[i].status == statusUndecodable)) {
+				g.foreign = append(g.foreign, i)
 			}
 			r.Weak = weak
 		}

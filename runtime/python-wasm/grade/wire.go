@@ -13,6 +13,7 @@ const (
 	opEvaluate = 'E'
 	opPerform  = 'P'
 	opJudge    = 'G'
+	opRemote   = 'R'
 )
 
 // Ids of records that belong to no operation of a test.
@@ -49,6 +50,16 @@ func appendOperation(b []byte, kind byte, id uint32, code []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, id)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(code)))
 	return append(b, code...)
+}
+
+// appendNames appends u32 count and (u32 length, name) each.
+func appendNames(b []byte, names []string) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(names)))
+	for _, n := range names {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(n)))
+		b = append(b, n...)
+	}
+	return b
 }
 
 func decodeBase64(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }

@@ -21,6 +21,8 @@ type Limits struct {
 	Fuel int64
 	// Wall ends a call that is still running after it; 0 never does. It is a safety net for the host, not part of a verdict.
 	Wall time.Duration
+	// Answer answers the guest's requests; its error ends the call as Unanswered. The request is valid until it returns.
+	Answer func(request []byte) ([]byte, error)
 	// Sleep and Output are those of package wasi.
 	Sleep  time.Duration
 	Output int64
@@ -40,6 +42,7 @@ const (
 	StackLimit                // its stack is used up
 	Crashed                   // any other trap: memory or tables accessed out of bounds
 	WallLimit                 // Limits.Wall passed: says nothing about the guest
+	Unanswered                // a request of the guest ended with an error of whoever answers
 	Cancelled                 // the context was cancelled
 	HostFailure               // the host itself failed
 )
@@ -112,12 +115,10 @@ func (b *Box) Call(ctx context.Context, name string, input []byte, l Limits) (En
 	if len(input) >= BufferSize {
 		return End{}, fmt.Errorf("sandbox: input of %d bytes; at most %d fit", len(input), BufferSize-1)
 	}
-	b.dirty = true
-	copy(b.memory.Bytes()[b.engine.input:], input)
-	return b.call(ctx, name, uint64(len(input)), l)
+	return b.call(ctx, name, input, uint64(len(input)), l)
 }
 
-func (b *Box) call(ctx context.Context, name string, argument uint64, l Limits) (End, error) {
+func (b *Box) call(ctx context.Context, name string, input []byte, argument uint64, l Limits) (End, error) {
 	f := b.functions[name]
 	if f == nil {
 		if f = b.module.ExportedFunction(name); f == nil {
@@ -132,10 +133,17 @@ func (b *Box) call(ctx context.Context, name string, argument uint64, l Limits) 
 	}
 	b.host.SetLimits(wasi.Limits{Sleep: uint64(max(0, l.Sleep)), Output: l.Output})
 	b.meter.start(l.Fuel, deadline, ctx.Done())
+	b.meter.answer = l.Answer
 	stack := [1]uint64{argument}
+	b.memory.Begin()
+	copy(b.memory.Bytes()[b.engine.input:], input)
 	err := f.CallWithStack(b.ctx, stack[:])
+	b.memory.End()
 	end := b.classify(err)
 	end.Fuel = b.meter.used()
+	b.meter.before += end.Fuel
+	b.meter.total, b.meter.left = 0, 0
+	b.meter.global.Set(0)
 	if err == nil {
 		end.Value = int32(uint32(stack[0]))
 	}
@@ -150,6 +158,8 @@ func (b *Box) classify(err error) End {
 		return End{Ending: Returned}
 	case errors.As(err, &exit):
 		return End{Ending: Exited, Value: int32(exit.ExitCode()), Message: fmt.Sprintf("left the interpreter with status %d", exit.ExitCode())}
+	case errors.As(err, new(unanswered)):
+		return End{Ending: Unanswered, Message: "a request was not answered"}
 	case errors.Is(err, errFuel):
 		return End{Ending: OutOfFuel, Message: errFuel.Error()}
 	case errors.Is(err, errWall):
@@ -163,6 +173,9 @@ func (b *Box) classify(err error) End {
 	}
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	trap, isTrap := strings.CutPrefix(text, "wasm error: ")
+	if text == "stack overflow" { // of the native stack, which the runtime reports without the prefix
+		trap, isTrap = text, true
+	}
 	switch {
 	case !isTrap:
 		return End{Ending: HostFailure, Message: text}
@@ -210,6 +223,7 @@ func (b *Box) Reset() (int64, error) {
 		g.global.Set(g.value)
 	}
 	b.host.Reset()
+	b.meter.before = 0
 	b.dirty = false
 	return int64(pages) * PageSize, nil
 }
@@ -221,5 +235,5 @@ func (b *Box) Withhold(ctx context.Context, limit int64) (End, error) {
 	if limit >= have {
 		return End{}, nil
 	}
-	return b.call(ctx, withholdName, uint64(uint32(have-limit)), Limits{Fuel: 1 << 30})
+	return b.call(ctx, withholdName, nil, uint64(uint32(have-limit)), Limits{Fuel: 1 << 30})
 }

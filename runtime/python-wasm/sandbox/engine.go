@@ -21,6 +21,7 @@ const (
 	refillName = "refill" // () : the fuel global is below zero
 	blockName  = "block"  // () : the program waits for ever
 	sleepName  = "sleep"  // (i64 nanoseconds) : the program sleeps
+	callName   = "call"   // (i32 address, i32 length, i32 capacity) → i32 length: a request and, in its place, the reply
 
 	inputName    = "harness_input"    // () → address of the input buffer
 	outputName   = "harness_output"   // () → address of the output buffer
@@ -131,6 +132,9 @@ func Link(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledModule)
 		NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, _ api.Module, stack []uint64) {
 		wasi.Sleep(ctx, stack[0])
 	}), []api.ValueType{api.ValueTypeI64}, nil).Export(sleepName).
+		NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
+		stack[0] = uint64(meterOf(ctx).ask(m.Memory(), uint32(stack[0]), uint32(stack[1]), uint32(stack[2])))
+	}), []api.ValueType{api.ValueTypeI32, api.ValueTypeI32, api.ValueTypeI32}, []api.ValueType{api.ValueTypeI32}).Export(callName).
 		Instantiate(ctx)
 	if err != nil {
 		return fmt.Errorf("sandbox: link the host: %w", err)

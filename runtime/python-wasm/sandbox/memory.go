@@ -17,6 +17,9 @@ type Snapshot interface {
 type Memory interface {
 	// Bytes is the memory itself; it stays where it is until Close.
 	Bytes() []byte
+	// Begin is called before anything is written to the memory and End after it, both by the goroutine that writes and never nested.
+	Begin()
+	End()
 	// Restore makes the memory equal to the snapshot and returns how many pages differed from it.
 	Restore() (changed int, err error)
 	Close() error

@@ -33,6 +33,8 @@ type copiedMemory struct {
 
 func (m *copiedMemory) Bytes() []byte { return m.bytes }
 func (m *copiedMemory) Close() error  { m.bytes = nil; return nil }
+func (m *copiedMemory) Begin()        {}
+func (m *copiedMemory) End()          {}
 
 var zeroPage [PageSize]byte
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -84,7 +85,7 @@ func (s *mapped) NewMemory() (Memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: map the memory: %w", err)
 	}
-	m := &mappedMemory{snapshot: s, bytes: unsafe.Slice((*byte)(p), len(s.original)), regions: make([]region, 512)}
+	m := &mappedMemory{snapshot: s, unknown: true, bytes: unsafe.Slice((*byte)(p), len(s.original)), regions: make([]region, 512)}
 	if m.pagemap, err = os.Open("/proc/self/pagemap"); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -95,10 +96,21 @@ type mappedMemory struct {
 	snapshot *mapped
 	bytes    []byte
 	pagemap  *os.File
-	regions  []region
-	entries  []byte // pagemap of the whole memory, where PAGEMAP_SCAN is missing
-	noScan   bool
+
+	// private are the runs of pages that a program has written to since the memory was mapped, as far as known: unknown says that
+	// there may be more. A page becomes private by a page fault of the thread that writes to it, so a stretch between Begin and End
+	// without any adds none, and the kernel need not be asked.
+	private []span
+	unknown bool
+	faults  int64 // of the thread, at Begin
+
+	regions []region
+	entries []byte // pagemap of the whole memory, where PAGEMAP_SCAN is missing
+	noScan  bool
 }
+
+// span is a run of bytes, in whole pages.
+type span struct{ from, to int }
 
 func (m *mappedMemory) Bytes() []byte { return m.bytes }
 
@@ -114,13 +126,42 @@ func (m *mappedMemory) Close() error {
 	return err
 }
 
+// threadFaults counts the page faults of this thread so far; -1 where that is not known.
+func threadFaults() int64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		return -1
+	}
+	return int64(u.Minflt) + int64(u.Majflt)
+}
+
+func (m *mappedMemory) Begin() {
+	runtime.LockOSThread()
+	m.faults = threadFaults()
+}
+
+func (m *mappedMemory) End() {
+	if now := threadFaults(); now < 0 || now != m.faults {
+		m.unknown = true
+	}
+	runtime.UnlockOSThread()
+}
+
 func (m *mappedMemory) Restore() (int, error) {
-	private, changed := 0, 0
-	each := func(from, to int) {
-		private += (to - from) / PageSize
-		for at := from; at < to; at += PageSize {
+	if m.unknown {
+		if err := m.findPrivate(); err != nil {
+			return 0, fmt.Errorf("sandbox: find written pages: %w", err)
+		}
+		m.unknown = false
+	}
+	pages, changed := 0, 0
+	for _, s := range m.private {
+		pages += (s.to - s.from) / PageSize
+	}
+	for _, s := range m.private {
+		for at := s.from; at < s.to; at += PageSize {
 			page, original := m.bytes[at:at+PageSize], m.snapshot.original[at:at+PageSize]
-			if private > maxPrivate { // about to be mapped afresh: only count
+			if pages > maxPrivate { // about to be mapped afresh: only count
 				if string(page) != string(original) {
 					changed++
 				}
@@ -129,27 +170,29 @@ func (m *mappedMemory) Restore() (int, error) {
 			}
 		}
 	}
-	var err error
-	if !m.noScan {
-		if err = m.scan(each); errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
-			m.noScan = true
-		}
-	}
-	if m.noScan {
-		private, changed = 0, 0
-		err = m.readPagemap(each)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("sandbox: find written pages: %w", err)
-	}
-	if private > maxPrivate {
-		_, err = unix.MmapPtr(m.snapshot.fd, 0, unsafe.Pointer(&m.bytes[0]), uintptr(len(m.bytes)),
+	if pages > maxPrivate {
+		_, err := unix.MmapPtr(m.snapshot.fd, 0, unsafe.Pointer(&m.bytes[0]), uintptr(len(m.bytes)),
 			unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_NORESERVE|unix.MAP_FIXED)
 		if err != nil {
 			return 0, fmt.Errorf("sandbox: map the memory afresh: %w", err)
 		}
+		m.private = m.private[:0]
 	}
 	return changed, nil
+}
+
+// findPrivate asks the kernel which pages are private.
+func (m *mappedMemory) findPrivate() error {
+	m.private = m.private[:0]
+	if !m.noScan {
+		err := m.scan()
+		if !errors.Is(err, unix.ENOTTY) && !errors.Is(err, unix.EINVAL) {
+			return err
+		}
+		m.noScan = true
+		m.private = m.private[:0]
+	}
+	return m.readPagemap()
 }
 
 // region is struct page_region and scanArgs struct pm_scan_arg of linux/fs.h.
@@ -167,8 +210,8 @@ const (
 	pageSwapped = 1 << 4
 )
 
-// scan calls each with every run of private pages, which the kernel finds.
-func (m *mappedMemory) scan(each func(from, to int)) error {
+// scan has the kernel find the runs of private pages.
+func (m *mappedMemory) scan() error {
 	base := uint64(uintptr(unsafe.Pointer(&m.bytes[0])))
 	end := base + uint64(len(m.bytes))
 	for at := base; at < end; {
@@ -182,7 +225,7 @@ func (m *mappedMemory) scan(each func(from, to int)) error {
 			return e
 		}
 		for _, r := range m.regions[:n] {
-			each(int(r.start-base), int(r.end-base))
+			m.private = append(m.private, span{int(r.start - base), int(r.end - base)})
 		}
 		if args.walkEnd <= at {
 			return nil
@@ -200,7 +243,7 @@ const (
 )
 
 // readPagemap is scan for Linux before 6.7: it reads an entry for every page of the memory.
-func (m *mappedMemory) readPagemap(each func(from, to int)) error {
+func (m *mappedMemory) readPagemap() error {
 	if m.entries == nil {
 		m.entries = make([]byte, len(m.bytes)/PageSize*8)
 	}
@@ -211,7 +254,7 @@ func (m *mappedMemory) readPagemap(each func(from, to int)) error {
 	for i := 0; i < len(m.entries); i += 8 {
 		v := binary.LittleEndian.Uint64(m.entries[i:])
 		if (v&entryPresent != 0 && v&entryFile == 0) || v&entrySwapped != 0 {
-			each(i/8*PageSize, i/8*PageSize+PageSize)
+			m.private = append(m.private, span{i / 8 * PageSize, i/8*PageSize + PageSize})
 		}
 	}
 	return nil

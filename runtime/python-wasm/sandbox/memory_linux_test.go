@@ -34,9 +34,11 @@ func TestRestoreWays(t *testing.T) {
 			defer mem.Close()
 			mem.(*mappedMemory).noScan = tt.noScan
 			for range 3 {
+				mem.Begin()
 				for p := range tt.pages {
 					mem.Bytes()[p*PageSize+17] ^= 0xff
 				}
+				mem.End()
 				if n, err := mem.Restore(); err != nil || n != tt.pages {
 					t.Fatalf("%d pages changed, want %d (%v)", n, tt.pages, err)
 				}

@@ -89,9 +89,11 @@ func TestRestore(t *testing.T) {
 				if !bytes.Equal(b, want) {
 					t.Fatalf("round %d: the memory is not the image", round)
 				}
+				m.Begin()
 				for range r.IntN(100) {
 					b[r.IntN(len(b))] ^= byte(r.IntN(3))
 				}
+				m.End()
 				changed := 0
 				for at := 0; at < len(b); at += PageSize {
 					if !bytes.Equal(b[at:at+PageSize], want[at:at+PageSize]) {

@@ -23,8 +23,10 @@ type meter struct {
 	global   api.MutableGlobal
 	total    int64
 	left     int64 // not yet handed out
+	before   int64 // used by earlier calls since the last reset: the guest's clock goes on
 	deadline time.Time
 	done     <-chan struct{}
+	answer   func(request []byte) ([]byte, error) // nil where the call may ask for nothing
 }
 
 type meterKey struct{}
@@ -37,7 +39,7 @@ func meterOf(ctx context.Context) *meter { return ctx.Value(meterKey{}).(*meter)
 
 // start begins a call that may use total units.
 func (m *meter) start(total int64, deadline time.Time, done <-chan struct{}) {
-	m.total, m.deadline, m.done = total, deadline, done
+	m.total, m.deadline, m.done, m.answer = total, deadline, done, nil
 	n := min(total, slice)
 	m.left = total - n
 	m.global.Set(uint64(n))
@@ -64,6 +66,27 @@ func (m *meter) refill() {
 	m.global.Set(uint64(now + n))
 }
 
+// unanswered ends a call whose request had no answer.
+type unanswered struct{ error }
+
+func (u unanswered) Unwrap() error { return u.error }
+
+// ask puts the answer to the request of n bytes at p in its place and returns its length, 0 where there is none that fits.
+func (m *meter) ask(memory api.Memory, p, n, capacity uint32) uint32 {
+	request, inside := memory.Read(p, n)
+	if m.answer == nil || !inside {
+		return 0
+	}
+	reply, err := m.answer(request)
+	if err != nil {
+		panic(unanswered{err})
+	}
+	if uint64(len(reply)) > uint64(capacity) || !memory.Write(p, reply) {
+		return 0
+	}
+	return uint32(len(reply))
+}
+
 // charge takes units for work of the host; the module's next check sees a shortage.
 func (m *meter) charge(units int64) {
 	if m.global != nil {
@@ -78,5 +101,5 @@ func (m *meter) work() uint64 {
 	if m.global == nil {
 		return 0
 	}
-	return uint64(max(0, m.used()))
+	return uint64(m.before + max(0, m.used()))
 }

@@ -45,21 +45,6 @@ EXPORT("harness_parse") int harness_parse(int n) {
     return parses;
 }
 
-static void record_value(uint32_t id, PyObject *value) {
-    if (record_open(id)) return;
-    int status = encode(value);
-    if (status) record_rewind();
-    if (status == STATUS_EXCEPTION) {
-        record_exception(id, 0);
-        return;
-    }
-    if (status == STATUS_FOREIGN) {
-        const char *name = Py_TYPE(value)->tp_name;
-        put(name, (uint32_t)strnlen(name, 100));
-    }
-    record_close(status);
-}
-
 EXPORT("harness_candidate") int harness_candidate(int n) {
     Reader in = {input_buffer, input_buffer + (uint32_t)n};
     PyObject *main_module = PyImport_AddModuleRef("__main__");

@@ -4,7 +4,8 @@
 
 typedef struct {
     Reader in;
-    PyObject *names;   /* where enum classes are looked up */
+    PyObject *enums;   /* where enum classes are looked up, or NULL */
+    PyObject *own;     /* where a name of the program is looked up; NULL in the grader, which must take nothing but data */
     PyObject **shared; /* containers that may be referred to, owned; NULL while one is not complete */
     uint32_t count, size;
 } Decoder;
@@ -213,13 +214,20 @@ static PyObject *decode_member(Decoder *d, int depth) {
     const unsigned char *p = read_bytes(&d->in, n);
     PyObject *type_name = p ? PyUnicode_FromStringAndSize((const char *)p, n) : NULL;
     PyObject *name = type_name ? decode_at(d, depth + 1) : NULL;
-    PyObject *type = name && d->names ? PyDict_GetItemWithError(d->names, type_name) : NULL;
+    PyObject *type = name && d->enums ? PyDict_GetItemWithError(d->enums, type_name) : NULL;
     PyObject *member = NULL;
     if (type && PyType_Check(type) && PyType_IsSubtype((PyTypeObject *)type, captured.enum_) && PyUnicode_CheckExact(name))
         member = PyObject_GetItem(type, name);
     Py_XDECREF(type_name);
     Py_XDECREF(name);
     return member ? member : bad();
+}
+
+static PyObject *decode_own_name(Decoder *d, int depth) {
+    PyObject *name = decode_at(d, depth + 1), *found = NULL;
+    if (name && PyUnicode_CheckExact(name) && d->own) found = Py_XNewRef(PyDict_GetItemWithError(d->own, name));
+    Py_XDECREF(name);
+    return found ? found : bad();
 }
 
 static PyObject *decode_tagged(Decoder *d, int tag, int depth, uint32_t index) {
@@ -308,6 +316,7 @@ static PyObject *decode_tagged(Decoder *d, int tag, int depth, uint32_t index) {
         Py_DECREF(a);
         return x;
     case 'U': return decode_member(d, depth);
+    case 'p': return decode_own_name(d, depth);
     case 'o': return PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
     case 'y': {
         int i = flag(d);
@@ -346,8 +355,8 @@ static PyObject *decode_at(Decoder *d, int depth) {
     return tag < 0 ? bad() : decode_tagged(d, tag, depth, NOT_SHARED);
 }
 
-PyObject *decode(const unsigned char *p, uint32_t n, PyObject *names) {
-    Decoder d = {{p, p + n}, names, NULL, 0, 0};
+PyObject *decode(const unsigned char *p, uint32_t n, PyObject *enums, PyObject *own) {
+    Decoder d = {{p, p + n}, enums, own, NULL, 0, 0};
     PyObject *x = decode_at(&d, 0);
     for (uint32_t i = 0; i < d.count; i++) Py_XDECREF(d.shared[i]);
     free(d.shared);

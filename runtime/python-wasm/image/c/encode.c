@@ -11,6 +11,7 @@
  *   Y date  A datetime  h time  m timedelta  z offset (timezone)
  *   k u32 items (dict keys)  K u32 pairs (dict items)  V u32 items (dict values)
  *   g cut u8, u32 items (iterator)  y u8 (a type, by number)  U class name, member name (enum member)
+ *   p name (str): a name of the program, on its way back to it
  *   o an object with an identity and nothing else
  *   * marks the next container as shared; @ u32 stands for the n-th of those
  */
@@ -446,6 +447,8 @@ static int has_plain_identity(PyTypeObject *t) {
 
 static int encode_other(PyObject *o, int depth) {
     PyTypeObject *t = Py_TYPE(o);
+    PyObject *name = remote_name(o);
+    if (name) return put_u8('p') ? STATUS_LARGE : encode_str(name);
     if (t->tp_iternext && t->tp_iter == PyObject_SelfIter && ((t->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !(t->tp_flags & Py_TPFLAGS_HEAPTYPE)))
         return encode_iterator(o, depth); /* generators, map, zip, itertools … */
     if (t->tp_iter && (t->tp_flags & Py_TPFLAGS_HEAPTYPE) && !PyType_Check(o)) {

@@ -4,18 +4,18 @@
  *   M  a code object that is executed; it must succeed
  *   G  a code object, then u32 count and (index u32, length u32, encoded value) each: the values are the dict __v, and the test
  *      passes where the code's value is true. A value that is not there raises KeyError where it is used, so that
- *      `a or b` needs only what it needs natively. */
+ *      `a or b` needs only what it needs natively.
+ *   R  a code object, then u32 count and (u32 length, name) each: a test that is executed here as it stands. The names are the
+ *      program's and become Remotes. The test passes where nothing is raised. */
 #include "reactor.h"
 #include <marshal.h>
 
-/* Values larger than this are not shown. */
-#define SHOWN 2048
+void show(PyObject *o); /* show.c */
 
-static PyObject *decode_values(Reader *in, PyObject *names, uint32_t *bytes, int *broken) {
+static PyObject *decode_values(Reader *in, PyObject *names, int *broken) {
     PyObject *values = PyDict_New();
     uint32_t n = read_u32(in);
     *broken = !values;
-    *bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t index = read_u32(in), length = read_u32(in);
         const unsigned char *p = read_bytes(in, length);
@@ -23,9 +23,8 @@ static PyObject *decode_values(Reader *in, PyObject *names, uint32_t *bytes, int
             *broken = 1;
             break;
         }
-        *bytes += length;
         if (*broken) continue;
-        PyObject *x = decode(p, length, names), *k = PyLong_FromUnsignedLong(index);
+        PyObject *x = decode(p, length, names, NULL), *k = PyLong_FromUnsignedLong(index);
         *broken = !x || !k || PyDict_SetItem(values, k, x);
         Py_XDECREF(x);
         Py_XDECREF(k);
@@ -33,24 +32,34 @@ static PyObject *decode_values(Reader *in, PyObject *names, uint32_t *bytes, int
     return values;
 }
 
-/* A failed test says what the program returned. The values are plain, so their repr is Python's own. */
-static void record_false(uint32_t id, PyObject *values, uint32_t bytes) {
+/* A failed test says what the program returned. */
+static void record_false(uint32_t id, PyObject *values) {
     if (record_open(id)) return;
     PyObject *k, *v;
     Py_ssize_t at = 0;
     int first = 1;
-    while (bytes <= SHOWN && PyDict_Next(values, &at, &k, &v)) {
-        PyObject *text = PyObject_Repr(v);
-        if (!text) {
-            PyErr_Clear();
-            continue;
-        }
+    while (PyDict_Next(values, &at, &k, &v)) {
         put(first ? "got " : ", ", first ? 4 : 2);
-        put_text(text, 300);
-        Py_DECREF(text);
+        show(v);
         first = 0;
     }
     record_close(STATUS_FALSE);
+}
+
+/* The program's names of a test, as Remotes in names. */
+static int place_remotes(Reader *in, PyObject *names) {
+    uint32_t n = read_u32(in);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t length = read_u32(in);
+        const unsigned char *p = read_bytes(in, length);
+        if (!p) return 1;
+        PyObject *name = PyUnicode_FromStringAndSize((const char *)p, length), *remote = remote_new((const char *)p, length);
+        int failed = !name || !remote || PyDict_SetItem(names, name, remote);
+        Py_XDECREF(name);
+        Py_XDECREF(remote);
+        if (failed) return 1;
+    }
+    return 0;
 }
 
 EXPORT("harness_grade") int harness_grade(int n) {
@@ -61,13 +70,13 @@ EXPORT("harness_grade") int harness_grade(int n) {
     records_begin();
     while (in.at < in.end) {
         int kind = *in.at++;
-        uint32_t id = read_u32(&in), length = read_u32(&in), size = 0;
+        uint32_t id = read_u32(&in), length = read_u32(&in);
         const unsigned char *bytes = read_bytes(&in, length);
         if (!bytes) return 1;
         PyObject *values = NULL;
         if (kind == 'G') {
             int broken;
-            values = decode_values(&in, names, &size, &broken);
+            values = decode_values(&in, names, &broken);
             if (broken) {
                 PyErr_Clear();
                 record(id, STATUS_UNDECODABLE, NULL);
@@ -76,6 +85,7 @@ EXPORT("harness_grade") int harness_grade(int n) {
             }
             PyDict_SetItemString(names, "__v", values);
         }
+        if (kind == 'R' && place_remotes(&in, names)) return 1;
         PyObject *code = PyMarshal_ReadObjectFromString((const char *)bytes, length);
         PyObject *value = code ? PyEval_EvalCode(code, names, names) : NULL;
         Py_XDECREF(code);
@@ -83,10 +93,12 @@ EXPORT("harness_grade") int harness_grade(int n) {
             int truth = value ? PyObject_IsTrue(value) : -1;
             if (truth < 0) record_exception(id, 0);
             else if (truth) record(id, STATUS_VALUE, NULL);
-            else record_false(id, values, size);
+            else record_false(id, values);
         } else if (!value) {
             record_exception(id, 0);
-            return 0;
+            if (kind != 'R') return 0;
+        } else if (kind == 'R') {
+            record(id, STATUS_VALUE, NULL);
         }
         Py_XDECREF(value);
         Py_XDECREF(values);

@@ -61,7 +61,7 @@ EXPORT("harness_warm") int harness_warm(int n) {
     int result = 1;
     if (names && !PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()))
         done = PyRun_String((char *)input_buffer, Py_file_input, names, names);
-    if (done) result = values_capture() || streams_capture();
+    if (done) result = values_capture() || remote_capture() || streams_capture();
     Py_XDECREF(done);
     Py_XDECREF(names);
     PyGC_Collect();

@@ -54,11 +54,18 @@ int put(const void *p, uint32_t n);        /* 0 or STATUS_LARGE */
 int put_u8(int v);
 int put_u32(uint32_t v);
 void put_text(PyObject *s, uint32_t limit);
+void record_value(uint32_t id, PyObject *value); /* encodes it */
 
 /* ---- values (encode.c, decode.c); both need values_capture before any foreign code ran */
 int values_capture(void);
 int encode(PyObject *value);               /* a status */
-PyObject *decode(const unsigned char *p, uint32_t n, PyObject *names); /* names: where enum classes are looked up */
+/* Enum classes are looked up in enums, names of the program in own; both may be NULL. */
+PyObject *decode(const unsigned char *p, uint32_t n, PyObject *enums, PyObject *own);
+
+/* ---- names of the program in the grader's interpreter (remote.c) */
+int remote_capture(void);
+PyObject *remote_new(const char *name, uint32_t n);
+PyObject *remote_name(PyObject *o); /* the name a Remote stands for, borrowed; NULL for anything else */
 
 typedef struct {
     PyTypeObject *decimal, *fraction, *deque, *counter, *default_dict, *enum_, *array, *keys, *items, *values;

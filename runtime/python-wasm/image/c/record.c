@@ -124,3 +124,18 @@ void record_exception(uint32_t id, int compiling) {
     Py_XDECREF(e);
     PyErr_Clear();
 }
+
+void record_value(uint32_t id, PyObject *value) {
+    if (record_open(id)) return;
+    int status = encode(value);
+    if (status) record_rewind();
+    if (status == STATUS_EXCEPTION) {
+        record_exception(id, 0);
+        return;
+    }
+    if (status == STATUS_FOREIGN) {
+        const char *name = Py_TYPE(value)->tp_name;
+        put(name, (uint32_t)strnlen(name, 100));
+    }
+    record_close(status);
+}

@@ -1,0 +1,141 @@
+package pythonwasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rlvr-harness/harness/core"
+)
+
+// Comparison is the cost of verdicts on reference solutions, beside that of running them with their tests in a subprocess each.
+type Comparison struct {
+	// Programs is how many were compared; Heavy are the ids of tasks left out because their solution takes more than MaxFuel.
+	Programs int      `json:"programs"`
+	Heavy    []string `json:"heavy,omitempty"`
+	MaxFuel  int64    `json:"max_fuel"`
+	// Ours and Baseline are milliseconds of CPU a verdict: the mean over the programs, the median over the rounds. Baseline is 0 where
+	// no interpreter was given.
+	Ours     float64 `json:"ours"`
+	Baseline float64 `json:"baseline"`
+	// Ratio is Baseline / Ours.
+	Ratio float64 `json:"ratio"`
+	// PerSecond is verdicts a second of wall-clock time with all workers of the pool.
+	PerSecond float64 `json:"per_second"`
+	Rounds    []Round `json:"rounds"`
+}
+
+// Round is one pass over the programs, ours and the baseline's in turns of benchBlock programs, so that both meet the same machine.
+type Round struct {
+	Ours     float64 `json:"ours"`
+	Baseline float64 `json:"baseline"`
+}
+
+const benchBlock = 50
+
+// Compare grades the reference solutions of tasks again and again and, where python names an interpreter, runs each with its tests as
+// `python -I -S -c`. Solutions that take more than maxFuel are left out: they measure the interpreter, not the verdict.
+func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, rounds int, maxFuel int64) (Comparison, error) {
+	c := Comparison{MaxFuel: maxFuel}
+	var light []core.Task
+	for _, t := range tasks {
+		v, err := p.Reference(ctx, t)
+		switch {
+		case err != nil:
+			return c, fmt.Errorf("compare: task %s: %w", t.ID, err)
+		case v.Class != core.Passed:
+			return c, fmt.Errorf("compare: task %s: its reference solution is %s: %s", t.ID, v.Class, v.Message)
+		case v.Fuel > maxFuel:
+			c.Heavy = append(c.Heavy, t.ID)
+		default:
+			light = append(light, t)
+		}
+	}
+	if len(light) == 0 || rounds < 1 {
+		return c, errors.New("compare: there is nothing to measure")
+	}
+	c.Programs = len(light)
+	for range rounds {
+		r, err := p.round(ctx, light, python)
+		if err != nil {
+			return c, err
+		}
+		c.Rounds = append(c.Rounds, r)
+	}
+	c.Ours = medianOf(c.Rounds, func(r Round) float64 { return r.Ours })
+	c.Baseline = medianOf(c.Rounds, func(r Round) float64 { return r.Baseline })
+	if c.Ours > 0 {
+		c.Ratio = c.Baseline / c.Ours
+	}
+	var err error
+	c.PerSecond, err = p.throughput(ctx, light)
+	return c, err
+}
+
+func (p *Pool) round(ctx context.Context, tasks []core.Task, python string) (Round, error) {
+	var ours, baseline time.Duration
+	for block := range slices.Chunk(tasks, benchBlock) {
+		before := processCPU()
+		for _, t := range block {
+			v, err := p.Verify(ctx, t, t.Code)
+			if err != nil || v.Class != core.Passed {
+				return Round{}, fmt.Errorf("compare: task %s: %s: %s: %w", t.ID, v.Class, v.Message, err)
+			}
+		}
+		ours += processCPU() - before
+		if python == "" {
+			continue
+		}
+		for _, t := range block {
+			cmd := exec.CommandContext(ctx, python, "-I", "-S", "-c", script(t))
+			if out, err := cmd.CombinedOutput(); cmd.ProcessState == nil || ctx.Err() != nil {
+				return Round{}, fmt.Errorf("compare: run %s: %w: %s", python, err, out)
+			}
+			baseline += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+		}
+	}
+	n := float64(len(tasks)) * float64(time.Millisecond)
+	return Round{float64(ours) / n, float64(baseline) / n}, nil
+}
+
+// script is the program with its tests as a plain grader runs them.
+func script(t core.Task) string {
+	imports := strings.Join(t.Imports, "\n")
+	return strings.Join([]string{imports, t.Code, imports, t.Setup, strings.Join(t.Tests, "\n")}, "\n")
+}
+
+// throughput grades the tasks once with every worker.
+func (p *Pool) throughput(ctx context.Context, tasks []core.Task) (float64, error) {
+	var wg sync.WaitGroup
+	var next, failed atomic.Int64
+	start := time.Now()
+	for range p.config.Workers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(tasks)); i = next.Add(1) - 1 {
+				if v, err := p.Verify(ctx, tasks[i], tasks[i].Code); err != nil || v.Class != core.Passed {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := failed.Load(); n > 0 {
+		return 0, fmt.Errorf("compare: %d verdicts failed", n)
+	}
+	return float64(len(tasks)) / time.Since(start).Seconds(), nil
+}
+
+func medianOf(rounds []Round, f func(Round) float64) float64 {
+	var v []float64
+	for _, r := range rounds {
+		v = append(v, f(r))
+	}
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
