@@ -74,7 +74,7 @@ void ht_ready(ht_engine *e, char **err) {
 void ht_adapter_changed(ht_engine *e) { e->dirty = true; }
 
 ht_tape *ht_forward(ht_engine *e, const ht_pack *p, double temperature, int adapter, int keep, double *logp, double *entropy, char **err) {
-  return guarded(err, [&] { return reinterpret_cast<ht_tape *>(e->forward(e->take(*p), temperature, adapter, keep, logp, entropy).release()); });
+  return guarded(err, [&] { return reinterpret_cast<ht_tape *>(e->forward(e->take(*p), temperature, adapter, harness::Keep(keep), logp, entropy).release()); });
 }
 
 void ht_backward(ht_engine *e, ht_tape *t, const double *weight, char **err) {
@@ -154,7 +154,7 @@ const char *ht_version(void) { return TORCH_VERSION; }
 void ht_keep_memory(void) {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, -1);
   mallopt(M_TOP_PAD, 64 << 20);
 }
 

@@ -54,8 +54,8 @@ void ht_ready(ht_engine *e, char **err);
 // Call after the adapter's parameters were written from outside.
 void ht_adapter_changed(ht_engine *e);
 
-// logp: one per target; entropy: one per target. With keep the tape for ht_backward is returned, otherwise null.
-// adapter 0 switches it off.
+// logp: one per target; entropy: one per target. keep: 0 nothing, 1 activations, 2 logits too; unless it is 0 the tape for ht_backward
+// is returned. adapter 0 switches it off.
 ht_tape *ht_forward(ht_engine *e, const ht_pack *p, double temperature, int adapter, int keep, double *logp, double *entropy, char **err);
 // Adds the gradient of sum_i weight[i] logp[i] to the adapter's.
 void ht_backward(ht_engine *e, ht_tape *t, const double *weight, char **err);

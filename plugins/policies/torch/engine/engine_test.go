@@ -160,7 +160,7 @@ func pass(t testing.TB, e *Engine, p *Pack) (logp, entropy []float64, grad []flo
 	t.Helper()
 	n := len(p.TargetRows)
 	logp, entropy = make([]float64, n), make([]float64, n)
-	tape, err := e.Forward(p, 0.8, true, true, logp, entropy)
+	tape, err := e.Forward(p, 0.8, true, KeepActivations, logp, entropy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +286,7 @@ func TestGradientAgainstDifferences(t *testing.T) {
 					}
 					n := len(p.TargetRows)
 					logp, entropy := make([]float64, n), make([]float64, n)
-					if _, err := e.Forward(p, 0.8, true, false, logp, entropy); err != nil {
+					if _, err := e.Forward(p, 0.8, true, KeepNothing, logp, entropy); err != nil {
 						t.Fatal(err)
 					}
 					rng := rand.New(rand.NewPCG(5, 6))
@@ -420,7 +420,7 @@ func decodeAndScore(t *testing.T, e *Engine, c Config) {
 			p.TargetTokens = append(p.TargetTokens, id)
 		}
 		logp, entropy := make([]float64, len(r.tokens)), make([]float64, len(r.tokens))
-		if _, err := e.Forward(&p, 0.8, true, false, logp, entropy); err != nil {
+		if _, err := e.Forward(&p, 0.8, true, KeepNothing, logp, entropy); err != nil {
 			t.Fatal(err)
 		}
 		if d := far(logp, r.logp); d > 2e-5 {
@@ -494,11 +494,11 @@ func TestErrorsAreErrors(t *testing.T) {
 		} {
 			p := whole()
 			row.spoil(p)
-			if _, err := e.Forward(p, 1, true, false, logp, entropy); err == nil || !strings.Contains(err.Error(), row.message) {
+			if _, err := e.Forward(p, 1, true, KeepNothing, logp, entropy); err == nil || !strings.Contains(err.Error(), row.message) {
 				t.Errorf("%s: %v", row.name, err)
 			}
 		}
-		if _, err := e.Forward(whole(), 0, true, false, logp, entropy); err == nil {
+		if _, err := e.Forward(whole(), 0, true, KeepNothing, logp, entropy); err == nil {
 			t.Error("temperature 0 was taken")
 		}
 		if err := e.SetWeight(Query, 0, []int64{3, 3}, func([]float32) error { return nil }); err == nil || !strings.Contains(err.Error(), "shape") {

@@ -55,6 +55,8 @@ struct Kernels {
   // Rotates the two halves of each of the first `heads` heads of a row by its position's angles, sign +1 or -1.
   void (*rope)(float *x, int64_t begin, int64_t end, int64_t stride, int64_t heads, int64_t head_dim, const float *cos,
                const float *sin, const int32_t *pos, float sign);
+  // y += a b for rows of y (stride ldy, n columns, a multiple of lanes), a (stride lda, k columns) and all of b (stride ldb).
+  void (*add_product)(float *y, int64_t ldy, const float *a, int64_t lda, const float *b, int64_t ldb, int64_t begin, int64_t end, int64_t n, int64_t k);
   // gu has gate | up, 2n columns. act = silu(gate) * up
   void (*swiglu)(const float *gu, float *act, int64_t begin, int64_t end, int64_t n);
   // Also gives act again, which the gradient of the matrix after it needs.

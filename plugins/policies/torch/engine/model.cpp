@@ -136,7 +136,7 @@ void Model::set_adapter(const Tensor &p, const Tensor &g, const Tensor &m, const
     int64_t wide = int64_t(s.parts.size()) * c.rank;
     s.a = params.narrow(0, begin, wide * s.in).view({wide, s.in});
     s.da = grads.narrow(0, begin, wide * s.in).view({wide, s.in});
-    s.blocks = at::zeros({s.out, wide}, f32);
+    s.blocks = at::zeros({wide, s.out}, f32);
   };
   int64_t qw = c.heads * c.head_dim, kw = c.kv_heads * c.head_dim;
   for (int64_t i = 0; i < c.layers; i++) {
@@ -164,10 +164,10 @@ void Model::refresh() {
   if (!dirty) return;
   for (Layer &l : layers)
     for (Site *s : {&l.qkv, &l.o, &l.gate_up, &l.down}) {
-      for (auto &p : s->parts) s->blocks.narrow(0, p.first, p.size).narrow(1, p.index * c.rank, c.rank).copy_(p.b);
+      for (auto &p : s->parts) s->blocks.narrow(0, p.index * c.rank, c.rank).narrow(1, p.first, p.size).copy_(p.b.t());
       if (!merges) continue;
       // always from the float32 base: updates do not pile up rounding errors
-      s->fast = pack(s->parts.empty() ? s->weight : at::addmm(s->weight, s->blocks, s->a, 1, c.scale));
+      s->fast = pack(s->parts.empty() ? s->weight : at::addmm(s->weight, s->blocks.t(), s->a, 1, c.scale));
     }
   dirty = false;
 }
@@ -215,17 +215,23 @@ Tensor Model::apply(const Site &s, const Tensor &x, bool adapter) {
     y = product(x, low_rank ? s.fast : s.weight);
   else
     y = base_product(x, s.fast.defined() ? s.fast : s.weight);
-  if (low_rank && !merges) y.addmm_(product(x, s.a), s.blocks.t(), 1, c.scale);
+  if (low_rank && !merges) {
+    Tensor h = product(x, s.a).mul_(c.scale);
+    for (auto &p : s.parts) {
+      int64_t first = p.index * c.rank;
+      ops->add_product(y.narrow(1, p.first, p.size), h.narrow(1, first, c.rank), s.blocks.narrow(0, first, c.rank).narrow(1, p.first, p.size));
+    }
+  }
   if (s.bias.defined()) y.add_(s.bias);
   return y;
 }
 
 // The gradient by the site's input, if wanted, and g = s dy B, which collect() needs too.
 Tensor Model::back(const Site &s, const Tensor &dy, Tensor &g, bool want) {
-  if (!s.parts.empty()) g = product(dy, s.blocks.t()).mul_(c.scale);
+  if (!s.parts.empty()) g = product(dy, s.blocks).mul_(c.scale);
   if (!want) return {};
   Tensor dx = base_product(dy, s.weight.t());
-  if (g.defined()) dx.addmm_(g, s.a);
+  if (g.defined()) ops->add_product(dx, g, s.a);
   return dx;
 }
 
@@ -329,11 +335,11 @@ void Model::for_targets(const Targets &t, int64_t begin, int64_t end, Targets &p
   }
 }
 
-std::unique_ptr<Tape> Model::forward(Pack p, double temperature, bool adapter, bool keep, double *logp, double *entropy) {
+std::unique_ptr<Tape> Model::forward(Pack p, double temperature, bool adapter, Keep keep, double *logp, double *entropy) {
   TORCH_CHECK(temperature > 0, "a temperature of ", temperature);
   auto tape = std::make_unique<Tape>();
   tape->inv_t = 1 / temperature;
-  Tensor x = run(p, adapter, keep ? tape.get() : nullptr).index_select(0, p.logit_rows);
+  Tensor x = run(p, adapter, keep == Keep::nothing ? nullptr : tape.get()).index_select(0, p.logit_rows);
   int64_t rows = x.size(0);
   tape->lse.resize(rows);
   std::vector<double> h(rows);
@@ -342,10 +348,12 @@ std::unique_ptr<Tape> Model::forward(Pack p, double temperature, bool adapter, b
   for (auto [b, e] : chunks(rows)) {
     size_t first = at_;
     for_targets(p.targets, b, e, part, at_);
-    ops->log_probs(logits(x.narrow(0, b, e - b)), tape->inv_t, part, logp + first, tape->lse.data() + b, h.data() + b);
+    Tensor l = logits(x.narrow(0, b, e - b));
+    ops->log_probs(l, tape->inv_t, part, logp + first, tape->lse.data() + b, h.data() + b);
+    if (keep == Keep::activations_and_logits) tape->logits.push_back(l);
   }
   for (size_t i = 0; i < p.targets.row.size(); i++) entropy[i] = h[p.targets.row[i]];
-  if (!keep) return nullptr;
+  if (keep == Keep::nothing) return nullptr;
   tape->last = x;
   tape->pack = std::move(p);
   return tape;
@@ -355,12 +363,17 @@ void Model::backward(Tape &t, const double *weight) {
   TORCH_CHECK(params.defined(), "the model has no adapter to train");
   Tensor dx = at::zeros({t.pack.rows, c.hidden}, f32), dlast = at::empty_like(t.last);
   Targets part;
-  size_t at_ = 0;
+  size_t at_ = 0, chunk = 0;
   for (auto [b, e] : chunks(t.last.size(0))) {
     size_t first = at_;
     for_targets(t.pack.targets, b, e, part, at_);
-    // logits are computed again: kept, they would be the largest thing on the tape
-    Tensor x = t.last.narrow(0, b, e - b), d = logits(x);
+    Tensor x = t.last.narrow(0, b, e - b), d;
+    if (t.logits.empty()) {
+      d = logits(x);
+    } else {
+      d = std::move(t.logits[chunk]);
+      t.logits[chunk++] = Tensor();
+    }
     ops->log_probs_back(d, t.inv_t, part, weight + first, t.lse.data() + b);
     dlast.narrow(0, b, e - b).copy_(ops->rms_norm_back(base_product(d, head.t()), x, final_norm, {}, c.eps));
   }

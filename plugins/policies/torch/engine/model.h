@@ -22,7 +22,7 @@ struct Site {
   Tensor bias;        // out, or undefined
   std::vector<Part> parts;
   Tensor a, da;       // (parts * rank) x in
-  Tensor blocks;      // out x (parts * rank): the parts' B on a block diagonal
+  Tensor blocks;      // (parts * rank) x out: the parts' transposed B on a block diagonal
 };
 
 struct Layer {
@@ -48,8 +48,12 @@ struct Tape {
   double inv_t = 1;
   std::vector<LayerTape> layers;
   Tensor last;               // logit rows x hidden, before the final norm
+  std::vector<Tensor> logits; // by chunk of them, or empty: then they are computed again
   std::vector<double> lse;   // per logit row
 };
+
+// What a forward pass keeps for its backward pass.
+enum class Keep { nothing, activations, activations_and_logits };
 
 struct Model {
   explicit Model(const ht_config &c);
@@ -62,7 +66,7 @@ struct Model {
   Pack take(const ht_pack &p) const;
   // Hidden states before the final norm. tape, and seen(layer, qkv), may be null.
   Tensor run(const Pack &p, bool adapter, Tape *tape, const std::function<void(int64_t, const Tensor &)> *seen = nullptr);
-  std::unique_ptr<Tape> forward(Pack p, double temperature, bool adapter, bool keep, double *logp, double *entropy);
+  std::unique_ptr<Tape> forward(Pack p, double temperature, bool adapter, Keep keep, double *logp, double *entropy);
   void backward(Tape &t, const double *weight);
   double step(AdamWRule r, double max_norm, int64_t step);
 

@@ -27,6 +27,8 @@ struct Ops {
   virtual Tensor rms_norm_back(const Tensor &dy, const Tensor &x, const Tensor &w, const Tensor &add, double eps) = 0;
   // In place on the first `heads` heads of each row of x. cos and sin: positions x head_dim/2; pos: int32, one per row.
   virtual void rope(Tensor &x, int64_t heads, int64_t head_dim, const Tensor &cos, const Tensor &sin, const Tensor &pos, double sign) = 0;
+  // y += a b; y and b may be strided between rows.
+  virtual void add_product(Tensor y, const Tensor &a, const Tensor &b) = 0;
   virtual Tensor swiglu(const Tensor &gate_up) = 0;
   // The gradient by gate | up, and into act what swiglu gives.
   virtual Tensor swiglu_back(const Tensor &dact, const Tensor &gate_up, Tensor &act) = 0;

@@ -24,6 +24,8 @@ struct Libtorch : Ops {
     b.copy_(v);
   }
 
+  void add_product(Tensor y, const Tensor &a, const Tensor &b) override { y.addmm_(a, b); }
+
   Tensor swiglu(const Tensor &gu) override {
     int64_t n = gu.size(1) / 2;
     return at::silu(gu.narrow(1, 0, n)) * gu.narrow(1, n, n);

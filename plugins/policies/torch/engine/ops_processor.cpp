@@ -36,6 +36,17 @@ struct Processor : Ops {
     });
   }
 
+  void add_product(Tensor y, const Tensor &a, const Tensor &b) override {
+    int64_t n = b.size(1), width = a.size(1);
+    if (n % k.lanes || y.stride(1) != 1 || a.stride(1) != 1 || b.stride(1) != 1) {
+      y.addmm_(a, b);
+      return;
+    }
+    split(y.size(0), grain(n * width / 16 + 1), [&](int64_t s, int64_t e) {
+      k.add_product(out(y), y.stride(0), in(a), a.stride(0), in(b), b.stride(0), s, e, n, width);
+    });
+  }
+
   Tensor swiglu(const Tensor &gu) override {
     int64_t n = gu.size(1) / 2;
     Tensor act = at::empty({gu.size(0), n}, gu.options());

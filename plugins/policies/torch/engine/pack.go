@@ -74,9 +74,19 @@ func (t *Tape) Close() {
 	}
 }
 
+// Keep is what a forward pass keeps for its backward pass.
+type Keep int
+
+// Backward computes logits again where they were not kept. Both ways give the same bits.
+const (
+	KeepNothing Keep = iota
+	KeepActivations
+	KeepLogits // and activations
+)
+
 // Forward writes the log-probability of each of the pack's targets, and the entropy of the distribution that it is from, in nats,
-// of the logits divided by temperature. Without adapter the base model is scored. With keep a tape is returned, otherwise nil.
-func (e *Engine) Forward(p *Pack, temperature float64, adapter, keep bool, logp, entropy []float64) (*Tape, error) {
+// of the logits divided by temperature. Without adapter the base model is scored. The tape is nil where nothing is kept.
+func (e *Engine) Forward(p *Pack, temperature float64, adapter bool, keep Keep, logp, entropy []float64) (*Tape, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
@@ -88,7 +98,7 @@ func (e *Engine) Forward(p *Pack, temperature float64, adapter, keep bool, logp,
 	defer pin.Unpin()
 	c := p.c(&pin)
 	var message *C.char
-	t := C.ht_forward(e.p, &c, C.double(temperature), flag(adapter), flag(keep), (*C.double)(&logp[0]), (*C.double)(&entropy[0]), &message)
+	t := C.ht_forward(e.p, &c, C.double(temperature), flag(adapter), C.int(keep), (*C.double)(&logp[0]), (*C.double)(&entropy[0]), &message)
 	if err := failed("forward", message); err != nil || t == nil {
 		return nil, err
 	}

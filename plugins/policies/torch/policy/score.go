@@ -29,6 +29,11 @@ func (p *Policy) rowBytes() int64 {
 	return 4 * int64(c.Layers*floats+c.Hidden)
 }
 
+// logitBytes is what a pack's logits take.
+func (p *Policy) logitBytes(k *scored) int64 {
+	return 4 * int64(len(k.LogitRows)) * int64(p.model.Config.Vocab)
+}
+
 // mostRows bounds a pack: one tape must fit into the budget, if a single sequence lets it.
 func (p *Policy) mostRows() int { return int(max(1, p.budget/p.rowBytes())) }
 
@@ -42,7 +47,7 @@ func (p *Policy) Score(ctx context.Context, seqs []core.Sequence, temperature fl
 		}
 		s = core.TokenScores{LogProbs: ragged(seqs), Entropy: ragged(seqs)}
 		for i := range packs {
-			if _, err := p.forward(ctx, &packs[i], temperature, !reference, false, s); err != nil {
+			if _, err := p.forward(ctx, &packs[i], temperature, !reference, engine.KeepNothing, s); err != nil {
 				return err
 			}
 		}
@@ -54,8 +59,8 @@ func (p *Policy) Score(ctx context.Context, seqs []core.Sequence, temperature fl
 	return s, nil
 }
 
-// Forward implements core.Policy. Activations are kept for as many packs as fit into memory_mib, in order; Backward computes the
-// others again. Both ways give the same bits.
+// Forward implements core.Policy. Activations are kept for as many packs as fit into memory_mib, in order, and then logits; Backward
+// computes what is not there again. All ways give the same bits.
 func (p *Policy) Forward(ctx context.Context, seqs []core.Sequence, temperature float64) (core.TokenScores, error) {
 	var s core.TokenScores
 	err := p.thread.Do(func() error {
@@ -70,10 +75,9 @@ func (p *Policy) Forward(ctx context.Context, seqs []core.Sequence, temperature 
 			h.lens = append(h.lens, len(q.Completion))
 		}
 		p.held = h
-		left := p.budget
+		keep := p.keep(packs)
 		for i := range packs {
-			left -= int64(packs[i].Rows()) * p.rowBytes()
-			if h.tapes[i], err = p.forward(ctx, &packs[i], temperature, true, left >= 0, s); err != nil {
+			if h.tapes[i], err = p.forward(ctx, &packs[i], temperature, true, keep[i], s); err != nil {
 				p.drop()
 				return err
 			}
@@ -84,6 +88,22 @@ func (p *Policy) Forward(ctx context.Context, seqs []core.Sequence, temperature 
 		return core.TokenScores{}, fmt.Errorf("torch: forward: %w", err)
 	}
 	return s, nil
+}
+
+// keep shares memory_mib out: to the activations of the first packs, and what is left to logits.
+func (p *Policy) keep(packs []scored) []engine.Keep {
+	left, out := p.budget, make([]engine.Keep, len(packs))
+	for i := range packs {
+		if n := int64(packs[i].Rows()) * p.rowBytes(); n <= left {
+			left, out[i] = left-n, engine.KeepActivations
+		}
+	}
+	for i := range packs {
+		if n := p.logitBytes(&packs[i]); out[i] == engine.KeepActivations && n <= left {
+			left, out[i] = left-n, engine.KeepLogits
+		}
+	}
+	return out
 }
 
 // prepare checks what is to be scored and lays it out.
@@ -98,7 +118,7 @@ func (p *Policy) prepare(seqs []core.Sequence, temperature float64) ([]scored, e
 }
 
 // forward scores one pack into s.
-func (p *Policy) forward(ctx context.Context, k *scored, temperature float64, adapter, keep bool, s core.TokenScores) (*engine.Tape, error) {
+func (p *Policy) forward(ctx context.Context, k *scored, temperature float64, adapter bool, keep engine.Keep, s core.TokenScores) (*engine.Tape, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

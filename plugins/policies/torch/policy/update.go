@@ -73,7 +73,7 @@ func (p *Policy) backward(ctx context.Context, h *held, i int, grad [][]float64)
 	if tape == nil {
 		var err error
 		logp, entropy := make([]float64, len(k.spots)), make([]float64, len(k.spots))
-		if tape, err = p.engine.Forward(&k.Pack, h.temperature, true, true, logp, entropy); err != nil {
+		if tape, err = p.engine.Forward(&k.Pack, h.temperature, true, engine.KeepActivations, logp, entropy); err != nil {
 			return err
 		}
 	}

@@ -183,7 +183,9 @@ func TestResumedTrainingGivesTheSameBytes(t *testing.T) {
 // An adapter that was saved and opened again scores what the policy scored.
 func TestSavedAdapterScoresTheSame(t *testing.T) {
 	seqs := groupsOf(2, 2)
-	p := tiny(t, func(s *Settings) { s.LoRATargets, s.LoRARank, s.LoRAAlpha = []string{"q_proj", "up_proj", "down_proj"}, 5, 7 })
+	p := tiny(t, func(s *Settings) {
+		s.LoRATargets, s.LoRARank, s.LoRAAlpha = []string{"q_proj", "up_proj", "down_proj"}, 5, 7
+	})
 	update(t, p, seqs)
 	want, err := p.Score(t.Context(), seqs, 1, false)
 	if err != nil {
