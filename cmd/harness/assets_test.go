@@ -78,8 +78,16 @@ func TestOlderVersion(t *testing.T) {
 		have, least string
 		want        bool
 	}{
-		{"1.26.8", "1.26", false}, {"1.26", "1.26", false}, {"1.25.9", "1.26", true}, {"2.0", "1.26", false}, {"1.9", "1.26", true},
-		{"12.2.0", "9", false}, {"8.5.0", "9", true}, {"10", "9", false}, {"1", "1.26", true}, {"", "9", true},
+		{"1.26.8", "1.26", false},
+		{"1.26", "1.26", false},
+		{"1.25.9", "1.26", true},
+		{"2.0", "1.26", false},
+		{"1.9", "1.26", true},
+		{"12.2.0", "9", false},
+		{"8.5.0", "9", true},
+		{"10", "9", false},
+		{"1", "1.26", true},
+		{"", "9", true},
 	} {
 		if got := olderVersion(tt.have, tt.least); got != tt.want {
 			t.Errorf("%q older than %q: %t", tt.have, tt.least, got)

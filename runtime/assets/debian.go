@@ -48,7 +48,8 @@ func (s Debian) from(ctx context.Context, r *Request, uri, work string) error {
 		return err
 	}
 	apt := func(args ...string) error {
-		return r.Run(ctx, out, []string{"LC_ALL=C", "APT_CONFIG="}, "apt-get", append([]string{"--quiet=2",
+		return r.Run(ctx, out, []string{"LC_ALL=C", "APT_CONFIG="}, "apt-get", append([]string{
+			"--quiet=2",
 			"-o", "Dir::Etc::sourcelist=" + list, "-o", "Dir::Etc::sourceparts=-", "-o", "Dir::Etc::preferencesparts=-",
 			"-o", "Dir::State::Lists=" + lists, "-o", "Dir::Cache=" + cache,
 			// root's apt downloads as another user, who may not be able to enter the cache

@@ -20,7 +20,7 @@ type Local struct {
 func (s Local) String() string { return "$" + s.Env + "/" + s.File }
 
 // Fetch implements Source.
-func (s Local) Fetch(ctx context.Context, r *Request) error {
+func (s Local) Fetch(_ context.Context, r *Request) error {
 	dir := os.Getenv(s.Env)
 	if dir == "" {
 		root, err := moduleRoot()

@@ -217,7 +217,7 @@ func matches(path string, size int64, sum string) error {
 	if info.Size() != size {
 		return fmt.Errorf("got %d bytes where %d were pinned", info.Size(), size)
 	}
-	got, _, err := hashFile(path)
+	got, err := hashFile(path)
 	if err != nil {
 		return err
 	}

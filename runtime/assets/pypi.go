@@ -31,8 +31,10 @@ func (s PyPI) Fetch(ctx context.Context, r *Request) error {
 		return err
 	}
 	// No cache: the file would lie on the disk twice, and pip cannot continue from its own.
-	args := []string{"-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "--progress-bar=off",
-		"--no-deps", "--require-hashes", "--dest", out, "--requirement", req}
+	args := []string{
+		"-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "--progress-bar=off",
+		"--no-deps", "--require-hashes", "--dest", out, "--requirement", req,
+	}
 	if s.Platform != "" {
 		args = append(args, "--only-binary=:all:", "--python-version="+s.Python, "--implementation=cp", "--abi="+s.ABI, "--platform="+s.Platform)
 	}

@@ -97,20 +97,20 @@ func (f *stampedFile) hash(dir string) error {
 	if f.Target != "" {
 		return nil
 	}
-	sum, _, err := hashFile(filepath.Join(dir, filepath.FromSlash(f.Path)))
+	sum, err := hashFile(filepath.Join(dir, filepath.FromSlash(f.Path)))
 	f.SHA256 = sum
 	return err
 }
 
-func hashFile(path string) (sum string, size int64, err error) {
+func hashFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", 0, err
+		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
-	size, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), size, err
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // decodeStamp reads a stamp; the folder it lies in is writable by other programs, so its paths are not trusted.

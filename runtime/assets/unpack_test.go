@@ -132,8 +132,11 @@ func tree(t testing.TB, dir string) []string {
 
 func TestUntar(t *testing.T) {
 	members := []member{
-		{name: "top/", kind: tar.TypeDir}, {name: "top/a", text: "one", mode: 0o644}, {name: "top/bin/b", text: "two", mode: 0o755},
-		{name: "top/bin/l", kind: tar.TypeSymlink, link: "../a"}, {name: "top/skipped", text: "no"},
+		{name: "top/", kind: tar.TypeDir},
+		{name: "top/a", text: "one", mode: 0o644},
+		{name: "top/bin/b", text: "two", mode: 0o755},
+		{name: "top/bin/l", kind: tar.TypeSymlink, link: "../a"},
+		{name: "top/skipped", text: "no"},
 	}
 	for _, how := range []string{"plain", "gzip", "xz"} {
 		t.Run(how, func(t *testing.T) {
