@@ -294,7 +294,7 @@ func (p *parts) judgeSaved(ctx context.Context, name string, tasks []core.Task, 
 	}
 	defer r.Close()
 	others, n := 0, 0
-	err = inOrder(ctx, judge.workers, nextSample(r.Next, func(id string) (core.Task, bool) {
+	err = inOrder(ctx, judge.workers, nextSample(name, r.Next, func(id string) (core.Task, bool) {
 		i, ok := at[id]
 		if !ok {
 			return core.Task{}, false

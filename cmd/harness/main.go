@@ -62,7 +62,20 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler:       func(*cli.Context, error) {},
 		OnUsageError:         wrong,
 		Commands:             withUsageError(commands(), wrong),
+		Action:               noCommand,
 	}
+}
+
+// noCommand is what happens where no command was named: help, or an error for a name that does not exist.
+func noCommand(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return cli.ShowAppHelp(c)
+	}
+	var names []string
+	for _, command := range c.App.Commands {
+		names = append(names, command.Name)
+	}
+	return unknownName("command", c.Args().First(), names)
 }
 
 // withUsageError gives every command what to do with a flag that it does not have: the app's is not inherited.

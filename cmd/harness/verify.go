@@ -134,7 +134,7 @@ func verify(c *cli.Context) (err error) {
 	sum := newSummary()
 	start := time.Now()
 	strict := c.Bool("strict")
-	err = inOrder(c.Context, judge.workers, nextSample(next, func(id string) (core.Task, bool) {
+	err = inOrder(c.Context, judge.workers, nextSample(c.String("completions"), next, func(id string) (core.Task, bool) {
 		t, ok := byID[id]
 		return t, ok
 	}, func(bad error) error {
@@ -142,7 +142,7 @@ func verify(c *cli.Context) (err error) {
 			return usageError{bad}
 		}
 		sum.bad++
-		con.line("warning: a completion is left out: %s: %v", c.String("completions"), bad)
+		con.line("warning: a completion is left out: %v", bad)
 		return nil
 	}), func(ctx context.Context, job *gradedJob) (core.Evidence, error) {
 		return judge.judge.Evidence(ctx, job.task, savedPrompt(job.sample), core.Completion{Text: job.sample.Text})
@@ -230,7 +230,7 @@ var errUnknownTask = errors.New("is none of the tasks")
 
 // nextSample gives the next completion that can be judged, nil after the last. What bad says of a row that cannot be used
 // decides: nil goes on with the next row.
-func nextSample(next func() (samples.Sample, error), task func(id string) (core.Task, bool), bad func(error) error) func() (*gradedJob, error) {
+func nextSample(file string, next func() (samples.Sample, error), task func(id string) (core.Task, bool), bad func(error) error) func() (*gradedJob, error) {
 	return func() (*gradedJob, error) {
 		for {
 			s, err := next()
@@ -241,7 +241,7 @@ func nextSample(next func() (samples.Sample, error), task func(id string) (core.
 				if t, ok := task(s.TaskID); ok {
 					return &gradedJob{sample: s, task: t}, nil
 				}
-				err = fmt.Errorf("line %d: field \"task_id\": %s %w", s.Line, s.RawID, errUnknownTask)
+				err = fmt.Errorf("%s:%d: field \"task_id\": %s %w", file, s.Line, s.RawID, errUnknownTask)
 			} else if !errors.As(err, new(*rows.Error)) {
 				return nil, err
 			}
