@@ -1,8 +1,10 @@
 package assets
 
-// dataSets lists the benchmarks' files. A user who has them already points HARNESS_DATA to the folder.
+// dataSets lists the benchmarks' files. A user who has them already points HARNESS_DATA to the folder. They are optional:
+// a command that is asked for a benchmark fetches it, and no set-up fails because of one that nobody asked for.
 func dataSets() []Artefact {
 	data := func(a Artefact, url string) Artefact {
+		a.Optional = true
 		a.Sources = []Source{Local{Env: "HARNESS_DATA", Beside: "../shared/data", File: a.File}, Address{url}}
 		return a
 	}
