@@ -339,7 +339,7 @@ func checkPagemapScan() finding {
 
 // checkGPU says whether CUDA can be used.
 func checkGPU(ctx context.Context, cache *assets.Cache) finding {
-	if _, err := os.Stat("/proc/driver/nvidia/version"); err != nil {
+	if _, err := os.Stat(nvidiaDriver); err != nil {
 		return finding{"gpu", "ok", "none with a driver of NVIDIA; models run on the processor", ""}
 	}
 	f := finding{"gpu", "ok", "driver of NVIDIA", ""}

@@ -172,7 +172,15 @@ func (p *parts) openPolicy(ctx context.Context, c policyConfig, set map[string]s
 	if err != nil {
 		return nil, err
 	}
-	o, err := plugins.OpenPolicy(ctx, plugins.Options{Name: policyPlugin, Settings: settings, Set: set, Log: p.pluginLog()})
+	cache, err := p.cache()
+	if err != nil {
+		return nil, err
+	}
+	env, err := cudaEnvironment(ctx, cache, c.Device, nvidiaDriver)
+	if err != nil {
+		return nil, err
+	}
+	o, err := plugins.OpenPolicy(ctx, plugins.Options{Name: policyPlugin, Settings: settings, Set: set, Env: env, Log: p.pluginLog()})
 	if err != nil {
 		return nil, pluginError(err)
 	}
