@@ -32,7 +32,7 @@ const (
 
 // Limits of compiling a task: its author is trusted not to be hostile, but may err.
 const (
-	compileFuel = 20_000_000_000
+	compileFuel = 4_000_000_000
 	compileWall = 5 * time.Minute
 )
 

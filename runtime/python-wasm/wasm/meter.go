@@ -12,7 +12,7 @@ const FuelGlobal = "__fuel"
 const bulkShift = 6
 
 // Meter inserts a fuel check at every function entry and every loop header, each of which costs one unit, and charges bulk memory
-// operations by their length. When the global FuelGlobal drops below zero the function exported as slow is called, which must
+// operations by their length. Functions that neither call nor loop are left out: whoever calls them is charged. When the global FuelGlobal drops below zero the function exported as slow is called, which must
 // refill it or not return. It returns the number of checks.
 //
 // Straight-line code between two checks is bounded by the size of the function, so fuel bounds time from above on every machine.
@@ -179,8 +179,9 @@ func (w *meterer) function(f []byte, params uint32) ([]byte, error) {
 	}
 	scratch := uint32(locals)
 	declared := f[groupsAt:r.at]
-	code := w.step(make([]byte, 0, len(f)+len(f)/4+32))
-	usesScratch := false
+	code := make([]byte, 0, len(f)+len(f)/4+32)
+	entry := w.step(nil)
+	usesScratch, leaf := false, true
 	last := r.at
 	copyUp := func(to int) { code = append(code, f[last:to]...); last = to }
 	for r.more() {
@@ -191,7 +192,10 @@ func (w *meterer) function(f []byte, params uint32) ([]byte, error) {
 			return nil, err
 		}
 		switch {
+		case op == 0x10 || op == 0x11 || op == 0x12 || op == 0x13: // calls
+			leaf = false
 		case op == 0x03: // loop
+			leaf = false
 			copyUp(r.at)
 			code = w.step(code)
 		case op == 0xfc && (sub == 10 || sub == 11): // memory.copy, memory.fill
@@ -204,6 +208,10 @@ func (w *meterer) function(f []byte, params uint32) ([]byte, error) {
 		return nil, r.err
 	}
 	copyUp(len(f))
+	if leaf {
+		entry = nil
+		w.points--
+	}
 	if usesScratch {
 		groups++
 	}
@@ -211,7 +219,7 @@ func (w *meterer) function(f []byte, params uint32) ([]byte, error) {
 	if usesScratch {
 		out = append(out, 1, typeI32)
 	}
-	return append(out, code...), nil
+	return append(append(out, entry...), code...), nil
 }
 
 // skipImmediates passes over the immediates of op and returns the sub-opcode of an 0xfc instruction. It knows WebAssembly 2.0

@@ -70,7 +70,7 @@ func TestMeterCountsEntriesTurnsAndBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if checks != 4 { // two entries, a loop, a fill
+	if checks != 3 { // the entry of loop, its turns, and the length of fill, which neither calls nor loops
 		t.Errorf("%d checks", checks)
 	}
 	ctx := t.Context()
@@ -96,9 +96,9 @@ func TestMeterCountsEntriesTurnsAndBytes(t *testing.T) {
 	}{
 		{"loop", 1, 2, 0},
 		{"loop", 100, 101, 0},
-		{"fill", 0, 1, 0},
-		{"fill", 6400, 101, 0},
-		{"fill", 63, 1, 0},
+		{"fill", 0, 0, 0},
+		{"fill", 6400, 100, 0},
+		{"fill", 63, 0, 0},
 		{"loop", 5000, 5001, 5},
 	} {
 		refills = 0
