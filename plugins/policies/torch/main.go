@@ -4,13 +4,18 @@ package main
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/plugins"
+	"github.com/rlvr-harness/harness/plugins/policies/torch/engine"
 	"github.com/rlvr-harness/harness/plugins/policies/torch/policy"
 )
 
 func main() {
+	if err := engine.SleepWhileWaiting(); err != nil {
+		slog.Warn("compute threads will spin while they wait", "error", err)
+	}
 	plugins.ServePolicy(plugins.Info{
 		Name:    "torch",
 		Version: "0.1.0",
