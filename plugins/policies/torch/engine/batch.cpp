@@ -21,6 +21,7 @@ double uniform(uint64_t seed, uint64_t n) {
 Batch::Batch(Model &m, const SampleRule &r) : model(m), rule(r) {
   TORCH_CHECK(r.temperature >= 0 && r.top_p > 0 && r.top_p <= 1 && r.top_k >= 0, "sampling with temperature ", r.temperature, ", top-p ", r.top_p,
               ", top-k ", r.top_k);
+  TORCH_CHECK(m.c.vocab <= kMaxVocab, "a vocabulary of ", m.c.vocab, "; at most ", kMaxVocab, " can be sampled from");
   bool loops = !m.c.cuda && !m.c.plain_ops && m.c.head_dim % kernels().lanes == 0;
   cache = loops ? processor_cache(m.heads, m.c.layers) : libtorch_cache(m.heads, m.c.layers, m.f32);
 }

@@ -501,6 +501,14 @@ func TestErrorsAreErrors(t *testing.T) {
 		if _, err := e.Forward(whole(), 0, true, KeepNothing, logp, entropy); err == nil {
 			t.Error("temperature 0 was taken")
 		}
+		if err := e.SetWeight(Norm1, 0, []int64{48}, func([]float32) error { return nil }); err == nil || !strings.Contains(err.Error(), "ready") {
+			t.Errorf("a weight after Ready: %v", err)
+		}
+		e, err := Open(c) // whose weights can still be set
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
 		if err := e.SetWeight(Query, 0, []int64{3, 3}, func([]float32) error { return nil }); err == nil || !strings.Contains(err.Error(), "shape") {
 			t.Errorf("a weight of another shape: %v", err)
 		}

@@ -31,6 +31,9 @@ struct CacheRow {
   int64_t own_len;
 };
 
+// The largest vocabulary that can be sampled from.
+constexpr int64_t kMaxVocab = int64_t(1) << 21;
+
 struct SampleRule {
   double temperature;  // 0: the most probable token
   double top_p;        // in (0, 1]; 1 keeps all
@@ -76,7 +79,7 @@ struct Kernels {
   // In place: logits become inv_t * (onehots - total * softmax), for one row; the row's onehots are the (token, weight) pairs, total their sum.
   void (*log_prob_back)(float *logits, int64_t vocab, double inv_t, double lse, const int64_t *token, const double *weight, int64_t pairs);
   // Draws a token with the uniform number u in [0, 1); logp is its log-probability in the truncated, renormalised distribution.
-  // scratch holds vocab floats.
+  // scratch holds vocab floats; vocab is at most kMaxVocab. Logits that are not finite give -1.
   int64_t (*sample)(const float *logits, int64_t vocab, const SampleRule &r, double u, float *scratch, double *logp);
 
   double (*sum_squares)(const float *x, int64_t n);

@@ -108,6 +108,7 @@ void Model::set_weight(int kind, int64_t i, const Tensor &t) {
     case HT_FINAL_NORM: to = final_norm; break;
     case HT_HEAD: to = head; break;
   }
+  TORCH_CHECK(!head_back.defined(), "weights are set after the model was made ready");
   TORCH_CHECK(to.defined(), "this model has no weight of kind ", kind);
   TORCH_CHECK(to.sizes() == t.sizes(), "a weight of shape ", t.sizes(), " where ", to.sizes(), " is needed");
   to.copy_(t);
@@ -150,13 +151,18 @@ void Model::set_adapter(const Tensor &p, const Tensor &g, const Tensor &m, const
 }
 
 void Model::ready() {
-  at::NoGradGuard no_grad;
-  if (!c.cuda) {
-    fast_head = pack(head);
-    if (!merges)
-      for (Layer &l : layers)
-        for (Site *s : {&l.qkv, &l.o, &l.gate_up, &l.down}) s->fast = pack(s->weight);
-  }
+  // In float32 oneDNN multiplies by a strided transpose as fast as by its own layout; in bfloat16 it would rearrange it at every call.
+  bool rearrange = !c.cuda && c.bfloat16;
+  fast_head = c.cuda ? head : pack(head);
+  head_back = rearrange ? pack(head.t().contiguous()) : head.t();
+  for (Layer &l : layers)
+    for (Site *s : {&l.qkv, &l.o, &l.gate_up, &l.down}) {
+      s->fast_back = s->weight.t();
+      if (!rearrange) continue;
+      s->fast = pack(s->weight);
+      s->fast_back = pack(s->fast_back.contiguous());
+      s->weight = Tensor();
+    }
   dirty = true;
 }
 
@@ -230,7 +236,7 @@ Tensor Model::apply(const Site &s, const Tensor &x, bool adapter) {
 Tensor Model::back(const Site &s, const Tensor &dy, Tensor &g, bool want) {
   if (!s.parts.empty()) g = product(dy, s.blocks).mul_(c.scale);
   if (!want) return {};
-  Tensor dx = base_product(dy, s.weight.t());
+  Tensor dx = base_product(dy, s.fast_back);
   if (g.defined()) ops->add_product(dx, g, s.a);
   return dx;
 }
@@ -303,7 +309,7 @@ Tensor Model::layer_back(Layer &l, const LayerTape &t, const Pack &p, const Tens
 Tensor Model::embed(const Tensor &tokens) { return embedding.index_select(0, tokens).to(at::kFloat); }
 
 Tensor Model::logits(const Tensor &hidden) {
-  return base_product(ops->rms_norm(hidden, final_norm, c.eps), fast_head.defined() ? fast_head : head);
+  return base_product(ops->rms_norm(hidden, final_norm, c.eps), fast_head);
 }
 
 Tensor Model::run(const Pack &p, bool adapter, Tape *tape, const std::function<void(int64_t, const Tensor &)> *seen) {
@@ -375,7 +381,7 @@ void Model::backward(Tape &t, const double *weight) {
       t.logits[chunk++] = Tensor();
     }
     ops->log_probs_back(d, t.inv_t, part, weight + first, t.lse.data() + b);
-    dlast.narrow(0, b, e - b).copy_(ops->rms_norm_back(base_product(d, head.t()), x, final_norm, {}, c.eps));
+    dlast.narrow(0, b, e - b).copy_(ops->rms_norm_back(base_product(d, head_back), x, final_norm, {}, c.eps));
   }
   dx.index_copy_(0, t.pack.logit_rows, dlast);
   for (int64_t i = c.layers - 1; i >= 0; i--) {

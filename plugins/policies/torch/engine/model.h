@@ -17,8 +17,9 @@ struct Site {
     Tensor b, db;         // size x rank
   };
   int64_t in = 0, out = 0;
-  Tensor weight;      // out x in
-  Tensor fast;        // on processors: oneDNN's layout; float32: with the adapter merged in, bfloat16: without
+  Tensor weight;      // out x in; bfloat16 on processors has only the next two
+  Tensor fast;        // on processors: in oneDNN's layout; float32: with the adapter merged in, bfloat16: without
+  Tensor fast_back;   // the transpose, for the way back: in oneDNN's layout in bfloat16, elsewhere a view of weight
   Tensor bias;        // out, or undefined
   std::vector<Part> parts;
   Tensor a, da;       // (parts * rank) x in
@@ -84,7 +85,7 @@ struct Model {
   bool merges;            // the adapter is folded into the fast weights
   std::unique_ptr<Ops> ops;
   std::vector<Layer> layers;
-  Tensor embedding, final_norm, head, fast_head, cos, sin;
+  Tensor embedding, final_norm, head, fast_head, head_back, cos, sin;
   Tensor params, grads, moment1, moment2;
   bool dirty = true;
 

@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"strings"
-
-	"github.com/rlvr-harness/harness/plugins/policies/torch/tokenizer"
-)
+import "strings"
 
 // ending turns a completion's tokens into text and finds stop texts in it.
 type ending interface {
@@ -14,17 +10,23 @@ type ending interface {
 	text() string
 }
 
+// decoder turns tokens into text as they come: Push returns what is final, Flush the rest.
+type decoder interface {
+	Push(id int32) string
+	Flush() string
+}
+
 // textEnding looks for stop texts in decoded text, where they may begin and end within tokens.
 type textEnding struct {
 	stops   []string
 	longest int
-	stream  *tokenizer.Stream
+	stream  decoder
 	seen    strings.Builder
 	cut     int // where the stop text begins, or -1
 }
 
-func newTextEnding(t *tokenizer.Tokenizer, stops []string) *textEnding {
-	e := &textEnding{stream: t.Stream(true), cut: -1}
+func newTextEnding(d decoder, stops []string) *textEnding {
+	e := &textEnding{stream: d, cut: -1}
 	for _, s := range stops {
 		if s == "" {
 			continue

@@ -23,7 +23,7 @@ func (p *Policy) Generate(ctx context.Context, prompts []core.Prompt, s core.Sam
 			return fmt.Errorf("torch: generate: prompt %d: %w", i, err)
 		}
 	}
-	end := func(i int) ending { return newTextEnding(p.model.Tokenizer, prompts[i].Stop) }
+	end := func(i int) ending { return newTextEnding(p.model.Tokenizer.Stream(true), prompts[i].Stop) }
 	if err := p.thread.Do(func() error { return p.generate(ctx, ids, s, end, yield, progress) }); err != nil {
 		return fmt.Errorf("torch: generate: %w", err)
 	}
