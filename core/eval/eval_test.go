@@ -319,8 +319,10 @@ func TestSummarizeErrors(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	a := []Record{record("1", 0, true), record("2", 0, true), record("3", 0, false), record("4", 0, false), record("5", 0, true)}
-	b := []Record{record("1", 0, true), record("2", 0, false), record("3", 0, true), record("4", 0, true), record("6", 0, true),
-		{TaskID: "5", Verdict: core.Verdict{Class: core.Infrastructure}}}
+	b := []Record{
+		record("1", 0, true), record("2", 0, false), record("3", 0, true), record("4", 0, true), record("6", 0, true),
+		{TaskID: "5", Verdict: core.Verdict{Class: core.Infrastructure}},
+	}
 	c, err := Compare(a, b)
 	if err != nil {
 		t.Fatal(err)

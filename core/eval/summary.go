@@ -150,11 +150,11 @@ func tally(records []Record, ids []string) ([]counts, error) {
 	}
 	seen := map[key]bool{}
 	for _, r := range records {
-		if k := (key{r.TaskID, r.Sample}); seen[k] {
+		k := key{r.TaskID, r.Sample}
+		if seen[k] {
 			return nil, fmt.Errorf("task %s has sample %d twice", r.TaskID, r.Sample)
-		} else {
-			seen[k] = true
 		}
+		seen[k] = true
 		i, ok := at[r.TaskID]
 		if !ok {
 			if ids != nil {

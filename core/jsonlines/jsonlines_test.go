@@ -151,7 +151,10 @@ func (letters) Read(p []byte) (int, error) {
 
 func TestReadingMayStop(t *testing.T) {
 	n := 0
-	for range Read[record](strings.NewReader("{}\n{}\n{}\n"), "f") {
+	for _, err := range Read[record](strings.NewReader("{}\n{}\n{}\n"), "f") {
+		if err != nil {
+			t.Error(err)
+		}
 		n++
 		break
 	}

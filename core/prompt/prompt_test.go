@@ -15,12 +15,18 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 var (
-	mbppTask = core.Task{ID: "11", Text: "Write a function to double a number. ", Code: "def twice(x):\r\n\treturn 2 * x  \r\n", Entry: "twice",
-		Tests: []string{"assert twice(2) == 4", "assert twice(0) == 0", "assert twice(-1) == -2"}}
-	plusTask = core.Task{ID: "Mbpp/11", Text: "\"\"\"\nWrite a function to double a number.\nassert twice(2) == 4\n\"\"\"\n", Entry: "twice",
-		Tests: []string{"assert _same(twice(*[2]), _want(*[2]))"}}
-	codeTask = core.Task{ID: "HumanEval/0", Text: "import math\n\ndef twice(x: int) -> int:\n    \"\"\" Double x.\n    >>> twice(2)\n    4\n    \"\"\"\n", Entry: "twice",
-		Tests: []string{"assert twice(2) == 4"}}
+	mbppTask = core.Task{
+		ID: "11", Text: "Write a function to double a number. ", Code: "def twice(x):\r\n\treturn 2 * x  \r\n", Entry: "twice",
+		Tests: []string{"assert twice(2) == 4", "assert twice(0) == 0", "assert twice(-1) == -2"},
+	}
+	plusTask = core.Task{
+		ID: "Mbpp/11", Text: "\"\"\"\nWrite a function to double a number.\nassert twice(2) == 4\n\"\"\"\n", Entry: "twice",
+		Tests: []string{"assert _same(twice(*[2]), _want(*[2]))"},
+	}
+	codeTask = core.Task{
+		ID: "HumanEval/0", Text: "import math\n\ndef twice(x: int) -> int:\n    \"\"\" Double x.\n    >>> twice(2)\n    4\n    \"\"\"\n", Entry: "twice",
+		Tests: []string{"assert twice(2) == 4"},
+	}
 )
 
 // TestGolden compares each protocol's prompt, byte for byte: a changed wording is another protocol and needs a new version.

@@ -72,8 +72,9 @@ func chatFirst(t core.Task, _ []core.Task) core.Prompt {
 		return user("Complete this function. Answer only with the whole code.\n" + fence + strings.TrimSpace(t.Text) + "\n```")
 	case docstring:
 		return user(sentence(t) + "\nAnswer only with the code.")
+	default:
+		return user(sentence(t) + " Example: " + example(t.Tests[0]) + ". Answer only with the code.")
 	}
-	return user(sentence(t) + " Example: " + example(t.Tests[0]) + ". Answer only with the code.")
 }
 
 func chatAll(t core.Task, _ []core.Task) core.Prompt {

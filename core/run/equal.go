@@ -56,7 +56,7 @@ func fingerprint(path, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close() // it was only read
 	sum := sha256.New()
 	i := slices.IndexFunc(forms(), func(f form) bool { return f.name == name })
 	switch {

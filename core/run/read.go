@@ -45,7 +45,7 @@ func readLines[T any](dir, name string) iter.Seq2[jsonlines.Line[T], error] {
 			yield(jsonlines.Line[T]{}, fmt.Errorf("read records: %w", err))
 			return
 		}
-		defer f.Close() //nolint:errcheck // it was only read
+		defer f.Close() // it was only read
 		for l, err := range decodeLines[T](f, path) {
 			if !yield(l, err) {
 				return

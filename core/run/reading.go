@@ -282,8 +282,11 @@ func show(r Row, training bool) entry {
 		is   bool
 		name string
 	}{
-		{r.Truncated, "truncated"}, {r.Weak, "weak test"}, {r.Abstained, "abstained"},
-		{r.Lint.Suppressions > 0, "silences the linter"}, {r.Lint.Unavailable, "not linted"},
+		{r.Truncated, "truncated"},
+		{r.Weak, "weak test"},
+		{r.Abstained, "abstained"},
+		{r.Lint.Suppressions > 0, "silences the linter"},
+		{r.Lint.Unavailable, "not linted"},
 	} {
 		if m.is {
 			e.Marks = append(e.Marks, m.name)

@@ -108,10 +108,10 @@ func evaluationTables(e Evaluation, c *counter) []table {
 		t.Title, t.Note, t.Head[0] = "Exceptions", "Of the first test that did not pass, or of the program itself, per 100 completions.", "Exception"
 		list = append(list, t)
 	}
-	if d := settings(members(e.Diagnostics)); len(d) > 0 {
+	if d := members(e.Diagnostics); len(d) > 0 {
 		list = append(list, factsTable("Diagnostics", d))
 	}
-	if p := settings(members(e.Protocol)); len(p) > 0 {
+	if p := members(e.Protocol); len(p) > 0 {
 		list = append(list, factsTable("Protocol", p))
 	}
 	return list

@@ -61,6 +61,7 @@ func warnings(steps []Step, c *counter) []string {
 				broken += n
 			case core.NoCode, core.Syntax:
 				without += n
+			default: // code was found and judged
 			}
 		}
 		abstained += s.Abstained

@@ -22,9 +22,12 @@ type tabular struct {
 
 const letters = "\x00abcd"
 
-func newTabular(length int) *tabular {
+// longest is the number of tokens of a completion that does not end by itself.
+const longest = 4
+
+func newTabular() *tabular {
 	p := &tabular{}
-	for range length {
+	for range longest {
 		p.logits = append(p.logits, make([]float64, len(letters)))
 		p.grad = append(p.grad, make([]float64, len(letters)))
 	}

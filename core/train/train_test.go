@@ -89,7 +89,7 @@ func mean(r *Result) float64 {
 
 func TestLoopLearns(t *testing.T) {
 	var means []float64
-	l := newLoop(newTabular(4), &reinforce{}, reward(countA))
+	l := newLoop(newTabular(), &reinforce{}, reward(countA))
 	err := l.Run(t.Context(), 1, nil, func(_ context.Context, r *Result) error {
 		means = append(means, mean(r))
 		return nil
@@ -122,10 +122,10 @@ func TestResumedLoopIsTheSameLoop(t *testing.T) {
 		}
 	}
 	var whole, halves []string
-	if err := newLoop(newTabular(4), &reinforce{}, reward(countA)).Run(t.Context(), 1, nil, record(&whole)); err != nil {
+	if err := newLoop(newTabular(), &reinforce{}, reward(countA)).Run(t.Context(), 1, nil, record(&whole)); err != nil {
 		t.Fatal(err)
 	}
-	p := newTabular(4)
+	p := newTabular()
 	first := newLoop(p, &reinforce{}, reward(countA))
 	first.Config.Steps = 17
 	if err := first.Run(t.Context(), 1, nil, record(&halves)); err != nil {
@@ -142,7 +142,7 @@ func TestResumedLoopIsTheSameLoop(t *testing.T) {
 func TestStopEndsBetweenSteps(t *testing.T) {
 	stop := make(chan struct{})
 	steps := 0
-	err := newLoop(newTabular(4), &reinforce{}, reward(countA)).Run(t.Context(), 1, stop, func(_ context.Context, r *Result) error {
+	err := newLoop(newTabular(), &reinforce{}, reward(countA)).Run(t.Context(), 1, stop, func(_ context.Context, r *Result) error {
 		if steps++; r.Step == 5 {
 			close(stop)
 		}
@@ -161,12 +161,18 @@ func TestPassesOfAStep(t *testing.T) {
 		want   []string
 	}{
 		{"on policy: old log-probabilities are those of the update", func(*Loop, *reinforce) {}, []string{"generate", "forward 18", "backward", "step"}},
-		{"a second iteration keeps the first one's", func(l *Loop, _ *reinforce) { l.Config.Iterations = 2 },
-			[]string{"generate", "forward 18", "backward", "step", "forward 18", "backward", "step"}},
-		{"mini-batches take them before the first update", func(l *Loop, _ *reinforce) { l.Config.MiniBatches = 3 },
-			[]string{"generate", "score 18 reference=false", "forward 6", "backward", "step", "forward 6", "backward", "step", "forward 6", "backward", "step"}},
-		{"a reference is scored once", func(l *Loop, o *reinforce) { o.needs.Reference, l.Config.Iterations = true, 2 },
-			[]string{"generate", "score 18 reference=true", "forward 18", "backward", "step", "forward 18", "backward", "step"}},
+		{
+			"a second iteration keeps the first one's", func(l *Loop, _ *reinforce) { l.Config.Iterations = 2 },
+			[]string{"generate", "forward 18", "backward", "step", "forward 18", "backward", "step"},
+		},
+		{
+			"mini-batches take them before the first update", func(l *Loop, _ *reinforce) { l.Config.MiniBatches = 3 },
+			[]string{"generate", "score 18 reference=false", "forward 6", "backward", "step", "forward 6", "backward", "step", "forward 6", "backward", "step"},
+		},
+		{
+			"a reference is scored once", func(l *Loop, o *reinforce) { o.needs.Reference, l.Config.Iterations = true, 2 },
+			[]string{"generate", "score 18 reference=true", "forward 18", "backward", "step", "forward 18", "backward", "step"},
+		},
 		{"no advantage and nothing else to learn from: no update", func(l *Loop, o *reinforce) {
 			o.needs.SkipIdle = true
 			l.Reward = reward(func(core.Sample) core.Score { return core.Score{Value: 1} })
@@ -176,7 +182,7 @@ func TestPassesOfAStep(t *testing.T) {
 		}, []string{"generate"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, o := newTabular(4), &reinforce{}
+			p, o := newTabular(), &reinforce{}
 			p.logits[0][0], p.logits[3][4] = -50, -50 // every completion has a token, and none is "dd" at the end
 			for i := range p.logits {
 				p.logits[i][4] = -50
@@ -196,7 +202,7 @@ func TestPassesOfAStep(t *testing.T) {
 // On policy every ratio is exactly 1; after an update of the same batch it is not.
 func TestRatios(t *testing.T) {
 	o := &reinforce{}
-	l := newLoop(newTabular(4), o, reward(countA))
+	l := newLoop(newTabular(), o, reward(countA))
 	l.Config.Iterations = 2
 	if _, err := l.Step(t.Context(), 1); err != nil {
 		t.Fatal(err)
@@ -221,7 +227,7 @@ func TestRatios(t *testing.T) {
 // The rows that are left out because they add nothing still count in the totals that a loss divides by.
 func TestIdleRowsCountInTotals(t *testing.T) {
 	o := &reinforce{needs: core.Needs{SkipIdle: true}}
-	l := newLoop(newTabular(4), o, reward(func(s core.Sample) core.Score { return core.Score{Value: float64(s.Index / 5)} }))
+	l := newLoop(newTabular(), o, reward(func(s core.Sample) core.Score { return core.Score{Value: float64(s.Index / 5)} }))
 	l.Reward = perTask{l.Reward}
 	r, err := l.Step(t.Context(), 1)
 	if err != nil {
@@ -230,7 +236,7 @@ func TestIdleRowsCountInTotals(t *testing.T) {
 	if r.Metrics["rows"] >= r.Metrics["total_rows"] || r.Metrics["total_rows"] == 0 {
 		t.Errorf("rows %v of %v: the constant group should have been left out but counted", r.Metrics["rows"], r.Metrics["total_rows"])
 	}
-	full := newLoop(newTabular(4), &reinforce{}, l.Reward)
+	full := newLoop(newTabular(), &reinforce{}, l.Reward)
 	f, err := full.Step(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +258,7 @@ func (p perTask) Score(ctx context.Context, g core.Group) ([]core.Score, error) 
 
 // A failure of the harness never becomes a reward.
 func TestInfrastructureAbstains(t *testing.T) {
-	p := newTabular(4)
+	p := newTabular()
 	for i := range p.logits {
 		p.logits[i][4] = 3 // many d: "dd" makes the verifier fail
 	}
@@ -305,7 +311,7 @@ func TestWrongAnswersAreRefused(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := &reinforce{}
-			l := newLoop(newTabular(4), o, reward(countA))
+			l := newLoop(newTabular(), o, reward(countA))
 			tt.change(l, o)
 			err := l.Run(t.Context(), 1, nil, func(context.Context, *Result) error { return nil })
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
