@@ -123,8 +123,9 @@ func asTuple(v value) (value, error) {
 			out.items = append(out.items, value{kind: text, text: k})
 		}
 		return out, nil
+	default:
+		return v, fmt.Errorf("%s is not an array", v.python())
 	}
-	return v, fmt.Errorf("%s is not an array", v.python())
 }
 
 // asSet makes a set of a list that has elements, and of anything else an empty dict, as EvalPlus does.

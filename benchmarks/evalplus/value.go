@@ -54,8 +54,9 @@ func (v value) python() string {
 		return "{" + joined + "}" // never empty
 	case dict:
 		return "{" + joined + "}"
+	default:
+		return v.text
 	}
-	return v.text
 }
 
 // quote returns a Python string literal in ASCII. Half a surrogate pair, which is three bytes that are not UTF-8, becomes

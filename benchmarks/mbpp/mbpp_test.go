@@ -60,8 +60,10 @@ func TestReadFields(t *testing.T) {
 		t.Fatal(err, bad)
 	}
 	got, _ := json.Marshal(tasks[0])
-	want, _ := json.Marshal(core.Task{ID: "x/1", Benchmark: "own", Text: "P", Code: "class A: pass\n", Entry: "A", Imports: []string{"import math"},
-		Tests: []string{"assert math.isclose(area(A()), 1.0)"}, Challenge: []string{"assert area(2) == 4"}})
+	want, _ := json.Marshal(core.Task{
+		ID: "x/1", Benchmark: "own", Text: "P", Code: "class A: pass\n", Entry: "A", Imports: []string{"import math"},
+		Tests: []string{"assert math.isclose(area(A()), 1.0)"}, Challenge: []string{"assert area(2) == 4"},
+	})
 	if string(got) != string(want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -46,8 +46,8 @@ func Collect[T any](r *Reader, strict bool, parse func(*Object) (T, error)) (val
 	switch {
 	case len(values) > 0:
 		return values, bad, nil
-	case len(bad) > 0: // not an *Error: it is not about one row
-		return nil, bad, fmt.Errorf("none of the %d rows of %s is a task; the first: %s", len(bad), r.name, bad[0])
+	case len(bad) > 0: // the text only, not the *Error: this is not about one row
+		return nil, bad, fmt.Errorf("none of the %d rows of %s is a task; the first: %s", len(bad), r.name, bad[0].Error())
 	}
 	return nil, nil, fmt.Errorf("%s holds no tasks; want JSON objects with a task_id, one a line or in an array", r.name)
 }

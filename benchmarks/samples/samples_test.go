@@ -58,7 +58,7 @@ nonsense
 			t.Errorf("row %d: %s\nwant: %s", i+1, got, w)
 		}
 	}
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("the end is %v", err)
 	}
 }
@@ -117,7 +117,7 @@ func TestMemoryIsConstant(t *testing.T) {
 	samples, long, peak := 0, 0, uint64(0)
 	for {
 		_, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -148,7 +148,7 @@ func FuzzReader(f *testing.F) {
 		seen := map[string]int{}
 		for range len(b) + 2 {
 			s, err := r.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {
