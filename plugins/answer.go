@@ -45,7 +45,7 @@ func checkAdvantages(adv [][]float64, scores [][]core.Score) error {
 			if !finite(a) {
 				return wrong("group %d sample %d: advantage %v", g, i, a)
 			}
-			if scores[g][i].Abstain && a != 0 {
+			if scores[g][i].Abstain && a != 0 { //nolint:gosec // there are as many scores, as checked above
 				return wrong("group %d sample %d abstained and has the advantage %v, not 0", g, i, a)
 			}
 		}

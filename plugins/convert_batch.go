@@ -10,7 +10,7 @@ import (
 
 func batchToWire(b core.Batch) *wire.LossRequest {
 	return &wire.LossRequest{
-		Rows: uint32(b.Rows), Cols: uint32(b.Cols), //nolint:gosec // CheckBatch has bounded both
+		Rows: uint32(b.Rows), Cols: uint32(b.Cols), // CheckBatch has bounded both
 		LogProbs: b.LogProbs, OldLogProbs: b.OldLogProbs, RefLogProbs: b.RefLogProbs, SamplerLogProbs: b.SamplerLogProbs,
 		Mask: b.Mask, Advantages: b.Advantages, Truncated: b.Truncated,
 		TotalRows: uint64(max(b.TotalRows, 0)), TotalTokens: uint64(max(b.TotalTokens, 0)), MaxTokens: uint64(max(b.MaxTokens, 0)),
@@ -28,7 +28,7 @@ func batchFromWire(r *wire.LossRequest) core.Batch {
 }
 
 // fromUint keeps a foreign number within int.
-func fromUint(u uint64) int { return int(min(u, math.MaxInt)) } //nolint:gosec // bounded by min
+func fromUint(u uint64) int { return int(min(u, math.MaxInt)) } // bounded by min
 
 // CheckBatch says what is wrong with a batch's shape, or nil. Both ends call it before a loss is computed.
 func CheckBatch(b core.Batch) error {

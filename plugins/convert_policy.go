@@ -74,7 +74,7 @@ func raggedToWire(rows [][]float64) *wire.Ragged {
 	}
 	out := &wire.Ragged{Lengths: make([]uint32, len(rows)), Values: make([]float64, 0, n)}
 	for i, r := range rows {
-		out.Lengths[i] = uint32(len(r)) //nolint:gosec // a row of 2³² tokens does not fit a message
+		out.Lengths[i] = uint32(len(r)) // a row of 2³² tokens does not fit a message
 		out.Values = append(out.Values, r...)
 	}
 	return out

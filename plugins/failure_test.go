@@ -30,7 +30,6 @@ func holds(t *testing.T, text string, words ...string) {
 }
 
 func TestRewardThatFails(t *testing.T) {
-	ctx := context.Background()
 	for _, c := range []struct {
 		do        string
 		cause     Cause
@@ -49,6 +48,7 @@ func TestRewardThatFails(t *testing.T) {
 	} {
 		t.Run(c.do, func(t *testing.T) {
 			t.Parallel()
+			ctx := context.Background()
 			_, err := openReward(t, odd(c.do)).Score(ctx, group(8))
 			var e *Error
 			if !errors.As(err, &e) {
@@ -63,7 +63,6 @@ func TestRewardThatFails(t *testing.T) {
 }
 
 func TestOptimizerThatFails(t *testing.T) {
-	ctx := context.Background()
 	scores := [][]core.Score{{{Value: 1}, {Abstain: true}}, {{Value: 0}}}
 	for _, c := range []struct{ do, advantages, loss string }{
 		{"die", "Advantages (3 scores in 2 groups): died", "Loss (2 rows of 3 tokens): died"},
@@ -77,6 +76,7 @@ func TestOptimizerThatFails(t *testing.T) {
 	} {
 		t.Run(c.do, func(t *testing.T) {
 			t.Parallel()
+			ctx := context.Background()
 			o := openOptimizer(t, odd(c.do))
 			_, err := o.Advantages(ctx, scores)
 			check := func(call string, err error, want string) {

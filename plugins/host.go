@@ -40,13 +40,13 @@ type hostServer struct {
 	done   chan struct{}
 }
 
-func serveHost(h Host) (*hostServer, error) {
+func serveHost(ctx context.Context, h Host) (*hostServer, error) {
 	dir, err := os.MkdirTemp("", "harness-host-") // of mode 0700
 	if err != nil {
 		return nil, fmt.Errorf("serve the host: %w", err)
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(context.Background(), "unix", filepath.Join(dir, "socket"))
+	l, err := lc.Listen(ctx, "unix", filepath.Join(dir, "socket"))
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("serve the host: %w", err)

@@ -123,7 +123,7 @@ func openProcess(ctx context.Context, kind Kind, o Options) (*process, error) {
 			"why", "its folder comes later on the search path; open it by its path")
 	}
 	if o.Host != nil {
-		if p.host, err = serveHost(o.Host); err != nil {
+		if p.host, err = serveHost(ctx, o.Host); err != nil {
 			return nil, p.failure("Start", "", Refused, err, nil)
 		}
 	}
@@ -233,10 +233,13 @@ func (p *process) start(ctx context.Context) (*instance, error) {
 			grpc.MaxCallRecvMsgSize(MaxMessageBytes), grpc.MaxCallSendMsgSize(MaxMessageBytes))},
 	}
 	run.client = goplugin.NewClient(config)
-	done := make(chan error, 1)
-	go func() { done <- run.connect(config) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = run.connect(config)
+	}()
 	select {
-	case err := <-done:
+	case <-done:
 		if err != nil {
 			cause, told := startFailure(err, run)
 			e := p.failure("Start", "", cause, told, run)

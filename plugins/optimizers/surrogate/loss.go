@@ -95,7 +95,7 @@ func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, 
 		if on {
 			n++
 			sum += lp[t] - old[t]
-			clamped += clamp(lp[t]-old[t], maxLog)
+			clamped += clamp(lp[t] - old[t])
 		}
 	}
 	if n == 0 {
@@ -182,14 +182,15 @@ func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, 
 type ratio struct{ w, d float64 }
 
 func newRatio(logw float64) ratio {
-	w := math.Exp(clamp(logw, maxLog))
+	w := math.Exp(clamp(logw))
 	if math.Abs(logw) > maxLog {
 		return ratio{w, 0}
 	}
 	return ratio{w, w}
 }
 
-func clamp(x, limit float64) float64 { return max(-limit, min(limit, x)) }
+// clamp keeps the logarithm of a ratio within maxLog.
+func clamp(x float64) float64 { return max(-maxLog, min(maxLog, x)) }
 
 // clip returns −min(min(w, δ) A, clip(w) A) and its derivative by w (PPO, arXiv 1707.06347, eq. 7; the bound δ is that of
 // dual clip, arXiv 1912.09729).
@@ -246,7 +247,7 @@ func (r *Rule) vespo(sum, a float64) float64 {
 func (r *Rule) penalty(d float64) (k, dk float64) {
 	inside := 1.0
 	if math.Abs(d) > maxLog {
-		d, inside = clamp(d, maxLog), 0
+		d, inside = clamp(d), 0
 	}
 	switch r.s.KL {
 	case "k1":
@@ -276,7 +277,7 @@ func (r *Rule) correction(b core.Batch, i int, mask []bool) func(t int) float64 
 		return r.s.CorrectionCap
 	}
 	if r.s.Correction == "token-truncate" || r.s.Correction == "token-mask" {
-		return func(t int) float64 { return bounded(math.Exp(clamp(old[t]-sampler[t], maxLog))) }
+		return func(t int) float64 { return bounded(math.Exp(clamp(old[t] - sampler[t]))) }
 	}
 	sum := 0.0
 	for t, on := range mask {
@@ -284,7 +285,7 @@ func (r *Rule) correction(b core.Batch, i int, mask []bool) func(t int) float64 
 			sum += old[t] - sampler[t]
 		}
 	}
-	w := bounded(math.Exp(clamp(sum, maxLog)))
+	w := bounded(math.Exp(clamp(sum)))
 	return func(int) float64 { return w }
 }
 

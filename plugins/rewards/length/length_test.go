@@ -15,8 +15,16 @@ func TestLength(t *testing.T) {
 		n    int
 		want float64
 	}{
-		{soft, 1, 0}, {soft, 80, 0}, {soft, 90, -0.5}, {soft, 100, -1}, {soft, 500, -1},
-		{target, 50, 1}, {target, 45, 0.5}, {target, 55, 0.5}, {target, 40, 0}, {target, 90, 0},
+		{soft, 1, 0},
+		{soft, 80, 0},
+		{soft, 90, -0.5},
+		{soft, 100, -1},
+		{soft, 500, -1},
+		{target, 50, 1},
+		{target, 45, 0.5},
+		{target, 55, 0.5},
+		{target, 40, 0},
+		{target, 90, 0},
 	} {
 		if got := c.r.value(c.n); got != c.want {
 			t.Errorf("%s of %d tokens: %v, want %v", c.r.Form, c.n, got, c.want)

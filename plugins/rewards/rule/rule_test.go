@@ -80,10 +80,12 @@ func TestLint(t *testing.T) {
 		{"not linted", nil, program(core.Lint{Unavailable: true}), 0, true},
 		{"suppressions cost", nil, program(core.Lint{Suppressions: 2}), 0.8, false},
 		{"reciprocal", func(s *Lint) { s.Form, s.Cap = "reciprocal", 100 }, program(core.Lint{Error: 15}), 0.25, false},
-		{"reciprocal of the count", func(s *Lint) {
-			*s = Lint{Form: "reciprocal", Error: 1, Warning: 1, Refactor: 1, Convention: 1, Cap: 1e9}
+		{
+			"reciprocal of the count", func(s *Lint) {
+				*s = Lint{Form: "reciprocal", Error: 1, Warning: 1, Refactor: 1, Convention: 1, Cap: 1e9}
+			},
+			program(core.Lint{Error: 1, Convention: 2}), 0.25, false,
 		},
-			program(core.Lint{Error: 1, Convention: 2}), 0.25, false},
 		{"by rule", func(s *Lint) { s.Rules = map[string]float64{"F": 0.1, "F4": 0.25} }, program(core.Lint{Error: 2, Codes: map[string]int{"F401": 1, "F841": 1}}), 1 - 0.4 - 0.35, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

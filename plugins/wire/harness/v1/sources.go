@@ -1,3 +1,5 @@
+// Package harnessv1 is the protocol between the harness and its plugins: the .proto files and the Go code that buf writes
+// from them. Processes, connections and checks of what comes over them are those of package plugins.
 package harnessv1
 
 import "embed"
