@@ -108,7 +108,7 @@ func readHFConfig(dir string) (Config, error) {
 }
 
 func readJSON(path string, v any) error {
-	text, err := os.ReadFile(path) //nolint:gosec // the caller names the folder
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}

@@ -55,11 +55,11 @@ func stateOf(paths []string) (string, error) {
 }
 
 func appendFile(w io.Writer, path string) error {
-	f, err := os.Open(path) //nolint:gosec // one of the model's own files
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close() // only read
 	_, err = io.CopyBuffer(w, f, make([]byte, 1<<20))
 	return err
 }

@@ -14,7 +14,7 @@ import (
 
 // readTokenizerFiles reads the tokenizer and the chat template of a Hugging Face folder, as far as they are there.
 func (m *Model) readTokenizerFiles(dir string) error {
-	text, err := os.ReadFile(filepath.Join(dir, "tokenizer.json")) //nolint:gosec // the caller names the folder
+	text, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (m *Model) readTokenizerFiles(dir string) error {
 		m.tokensOfConfig()
 	}
 	source := string(config.Template)
-	file, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja")) //nolint:gosec // the caller names the folder
+	file, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -67,9 +67,9 @@ func (m *Model) readGGUFTokenizer(meta gguf.Metadata) error {
 // tokensOfConfig takes the special tokens' texts from the ids in the configuration.
 func (m *Model) tokensOfConfig() {
 	if m.Config.BOS >= 0 {
-		m.bos = m.Tokenizer.Token(int32(m.Config.BOS)) //nolint:gosec // below the vocabulary's size
+		m.bos = m.Tokenizer.Token(int32(m.Config.BOS)) // below the vocabulary's size
 	}
-	m.eos = m.Tokenizer.Token(int32(m.Config.EOS[0])) //nolint:gosec // below the vocabulary's size
+	m.eos = m.Tokenizer.Token(int32(m.Config.EOS[0])) // below the vocabulary's size
 }
 
 // setTemplate takes the model's own template. A model without one whose tokenizer has ChatML's special tokens was made for

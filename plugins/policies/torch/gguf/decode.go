@@ -80,13 +80,13 @@ func (d *decoder) u64() uint64 { d.fill(d.buf[:8]); return binary.LittleEndian.U
 // count reads a number of things that have at least size bytes each and checks that the file can hold them.
 func (d *decoder) count(what string, size int64, limit uint64) int {
 	n := d.u64()
-	if d.err == nil && (n > limit || n > uint64(max(d.left(), 0)/size)) { //nolint:gosec // not negative
+	if d.err == nil && (n > limit || n > uint64(max(d.left(), 0)/size)) { // not negative
 		d.fail("%d %s: the file has only %d bytes left", n, what, d.left())
 	}
 	if d.err != nil {
 		return 0
 	}
-	return int(n) //nolint:gosec // at most the file's size
+	return int(n) // at most the file's size
 }
 
 func (d *decoder) text(what string, limit uint64) string {
@@ -125,17 +125,17 @@ func integer(t uint32, b []byte) any {
 	case typeUint8:
 		return uint64(b[0])
 	case typeInt8:
-		return int64(int8(b[0])) //nolint:gosec // the bits are a signed number
+		return int64(int8(b[0])) // the bits are a signed number
 	case typeUint16:
 		return uint64(binary.LittleEndian.Uint16(b))
 	case typeInt16:
-		return int64(int16(binary.LittleEndian.Uint16(b))) //nolint:gosec // the bits are a signed number
+		return int64(int16(binary.LittleEndian.Uint16(b))) // the bits are a signed number
 	case typeUint32:
 		return uint64(binary.LittleEndian.Uint32(b))
 	case typeInt32:
-		return int64(int32(binary.LittleEndian.Uint32(b))) //nolint:gosec // the bits are a signed number
+		return int64(int32(binary.LittleEndian.Uint32(b))) // the bits are a signed number
 	case typeInt64:
-		return int64(binary.LittleEndian.Uint64(b)) //nolint:gosec // the bits are a signed number
+		return int64(binary.LittleEndian.Uint64(b)) // the bits are a signed number
 	}
 	return binary.LittleEndian.Uint64(b)
 }

@@ -67,7 +67,7 @@ func q5_1(b []byte, dst []float32) {
 func q8_0(b []byte, dst []float32) {
 	d := scalar(b)
 	for i, q := range b[2:34] {
-		dst[i] = d * float32(int8(q)) //nolint:gosec // the bits are a signed number
+		dst[i] = d * float32(int8(q)) // the bits are a signed number
 	}
 }
 
@@ -116,7 +116,7 @@ func q6K(b []byte, dst []float32) {
 	d := scalar(b[208:])
 	var scale [16]float32
 	for i := range scale {
-		scale[i] = float32(d * float32(int8(b[192+i]))) //nolint:gosec // the bits are a signed number
+		scale[i] = float32(d * float32(int8(b[192+i]))) // the bits are a signed number
 	}
 	for g := range 2 { // two halves of 128 elements
 		low, high, out := b[64*g:64*g+64], b[128+32*g:160+32*g], dst[128*g:128*g+128]

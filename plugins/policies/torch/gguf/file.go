@@ -43,7 +43,7 @@ type File struct {
 
 // Open reads everything but the tensors' data from the file at path. The file stays open until Close.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path) //nolint:gosec // the caller names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
@@ -140,14 +140,14 @@ func readTensor(d *decoder, align int64) (Tensor, error) {
 	n := int64(1)
 	for range dims {
 		size := d.u64()
-		if d.err == nil && (size == 0 || size > uint64(math.MaxInt64/n)) { //nolint:gosec // n is positive
+		if d.err == nil && (size == 0 || size > uint64(math.MaxInt64/n)) { // n is positive
 			d.fail("dimension %d: expected 1 to %d", size, math.MaxInt64/n)
 		}
 		if d.err != nil {
 			return t, d.err
 		}
-		t.Shape = append(t.Shape, int64(size)) //nolint:gosec // checked
-		n *= int64(size)                       //nolint:gosec // checked
+		t.Shape = append(t.Shape, int64(size)) // checked above
+		n *= int64(size)                       // checked above
 	}
 	t.Type = Type(d.u32())
 	offset := d.u64()

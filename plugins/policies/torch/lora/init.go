@@ -12,7 +12,7 @@ func (l Layout) Init(seed uint64) []float32 {
 		}
 		bound := 1 / math.Sqrt(float64(m.Cols))
 		for i := range m.Len() {
-			v[m.Offset+i] = float32((2*uniform(seed, uint64(m.Offset+i)) - 1) * bound) //nolint:gosec // a place in a vector is not negative
+			v[m.Offset+i] = float32((2*uniform(seed, uint64(m.Offset+i)) - 1) * bound) // a place in a vector is not negative
 		}
 	}
 	return v

@@ -71,11 +71,11 @@ func int64s(d DType, src []byte, dst []int64) error {
 	switch d {
 	case I64:
 		for i := range dst {
-			dst[i] = int64(binary.LittleEndian.Uint64(src[8*i:])) //nolint:gosec // the bits are a signed number
+			dst[i] = int64(binary.LittleEndian.Uint64(src[8*i:])) // the bits are a signed number
 		}
 	case I32:
 		for i := range dst {
-			dst[i] = int64(int32(binary.LittleEndian.Uint32(src[4*i:]))) //nolint:gosec // the bits are a signed number
+			dst[i] = int64(int32(binary.LittleEndian.Uint32(src[4*i:]))) // the bits are a signed number
 		}
 	case U8, Bool:
 		for i := range dst {

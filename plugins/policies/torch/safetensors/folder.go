@@ -19,7 +19,7 @@ const (
 // name, is an error.
 func OpenFolder(dir string) (*File, error) {
 	index := filepath.Join(dir, IndexFile)
-	text, err := os.ReadFile(index) //nolint:gosec // the caller names the folder
+	text, err := os.ReadFile(index)
 	if os.IsNotExist(err) {
 		return Open(filepath.Join(dir, SingleFile))
 	}

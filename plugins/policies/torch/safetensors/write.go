@@ -37,7 +37,7 @@ func Float32(name string, shape []int64, values []float32) Tensor {
 func Int64(name string, shape, values []int64) Tensor {
 	data := make([]byte, 8*len(values))
 	for i, v := range values {
-		binary.LittleEndian.PutUint64(data[8*i:], uint64(v)) //nolint:gosec // the bits are kept
+		binary.LittleEndian.PutUint64(data[8*i:], uint64(v)) // the bits are kept
 	}
 	return Tensor{name, I64, shape, data}
 }
@@ -120,7 +120,7 @@ func header(tensors []Tensor, metadata map[string]string) ([]byte, []Tensor, err
 	if text.Len() > maxHeader {
 		return nil, nil, fmt.Errorf("header of %d bytes: the format allows %d", text.Len(), maxHeader)
 	}
-	out := binary.LittleEndian.AppendUint64(nil, uint64(text.Len())) //nolint:gosec // a length
+	out := binary.LittleEndian.AppendUint64(nil, uint64(text.Len())) // a length
 	return append(out, text.Bytes()...), ordered, nil
 }
 

@@ -382,7 +382,7 @@ func (l *lexer) escape(s string, out *strings.Builder) int {
 			end++
 		}
 		v, _ := strconv.ParseUint(s[1:end], 8, 32)
-		out.WriteRune(rune(v)) //nolint:gosec // at most 0o777
+		out.WriteRune(rune(v)) // at most 0o777
 		return end
 	case c == 'N':
 		fail(l.line, `the escape \N{…} is not supported`)
