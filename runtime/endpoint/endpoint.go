@@ -109,7 +109,8 @@ func (c *Client) Generate(ctx context.Context, prompts []core.Prompt, s core.Sam
 // ask makes one request, and again where that may help.
 func (c *Client) ask(ctx context.Context, p core.Prompt, s core.Sampling, seed int) (core.Completion, error) {
 	r := openai.ChatCompletionRequest{
-		Model: c.config.Model, MaxTokens: s.MaxTokens, TopP: float32(s.TopP), Temperature: float32(s.Temperature), Seed: &seed,
+		Model: c.config.Model, TopP: float32(s.TopP), Temperature: float32(s.Temperature), Seed: &seed,
+		MaxTokens: s.MaxTokens, //nolint:staticcheck // deprecated by OpenAI, and the name that vLLM and llama.cpp have always taken
 	}
 	if s.Temperature == 0 {
 		r.Temperature = math.SmallestNonzeroFloat32 // a plain 0 would be left out, and servers then take 1

@@ -158,8 +158,9 @@ func looselyEqual(a, b *value) bool {
 		return a.number == b.number
 	case text:
 		return a.text == b.text
+	default:
+		return false
 	}
-	return false
 }
 
 // must returns the first result of a call into wasm. A failed call inside a host function unwinds as a panic, which wazero

@@ -45,7 +45,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a folder without the module", Config{Wasm: dir}, []string{wasmName, "harness assets fetch ruff-wasm"}},
 		{"a truncated module", Config{Wasm: file("short", good[:100])}, []string{"short", "sha256", "harness assets fetch ruff-wasm"}},
 		{"a changed module", Config{Wasm: file("changed", changed)}, []string{"changed", "sha256"}},
-		{"an unknown profile", Config{Wasm: wasm, Profile: "clasic"}, []string{`"clasic"`, "classic and default"}},
+		{"an unknown profile", Config{Wasm: wasm, Profile: "classical"}, []string{`"classical"`, "classic and default"}},
 		{"a negative number of workers", Config{Wasm: wasm, Workers: -1}, []string{"-1 workers"}},
 		{"a negative size", Config{Wasm: wasm, MaxSourceBytes: -1}, []string{"-1 bytes"}},
 		{"a cache folder that is a file", Config{Wasm: wasm, CompileCache: file("file", nil)}, []string{"folder of compiled code"}},

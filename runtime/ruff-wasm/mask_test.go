@@ -120,10 +120,12 @@ func raw(t testing.TB, src string) []Diagnostic {
 // Ruff itself says which comments silence a finding: each of those must be masked and counted, in every spelling.
 func TestEveryCommentThatRuffObeysIsMasked(t *testing.T) {
 	heads := []string{"#", "# ", "#\t", "#  ", "## ", "#: ", "#! ", "# x ", "# x # ", "# type: ignore # ", "# type: ignore, ", "#\u00a0", "#\u2003", "#\u0085", "#\x0c", "#\u200b", "#\ufeff", "#\u1680", "#\u3000", "#\x1c"}
-	bodies := []string{"noqa", "NOQA", "nOqA", "noqa:F401", "noqa: F401", "noqa : F401", "noqa F401", "noqa:E501,F401", "noqa;F401", "noqa.", "noqa-x", "noqax", "noqa_", "noqa1", "noqaé", "noqaʰ", "noqa\u0301", "noqaⅷ", "noqa²", "noqa\u200d", "noqa:x", "noqa: unused-import",
+	bodies := []string{
+		"noqa", "NOQA", "nOqA", "noqa:F401", "noqa: F401", "noqa : F401", "noqa F401", "noqa:E501,F401", "noqa;F401", "noqa.", "noqa-x", "noqax", "noqa_", "noqa1", "noqaé", "noqaʰ", "noqa\u0301", "noqaⅷ", "noqa²", "noqa\u200d", "noqa:x", "noqa: unused-import",
 		"ruff: noqa", "ruff:noqa", "ruff : noqa", "ruff:  noqa", "Ruff: noqa", "ruff: NOQA", "ruff: noqa: F401", "ruff: noqa F401", "ruff: noqax", "ruff: noqaé", "ruff\u00a0: noqa", "flake8: noqa", "flake8:NoQA", "flake8=noqa", "flake8: noqa: F401",
 		"ruff: ignore[F401]", "ruff:ignore [F401]", "ruff: Ignore[F401]", "ruff: ignore[F401, E501] because", "ruff: ignore[unused-import]", "ruff: ignore", "ruff: file-ignore[F401]", "ruff: File-Ignore[F401]", "ruff: file-ignore [F401]", "ruff: disable[F401]", "ruff:disable[F401]", "ruff: Disable[F401]", "ruff: disable [F401]", "ruff: disable[F401",
-		"isort: skip_file", "fmt: off", "pylint: disable=all", "nosec", "mypy: ignore-errors", "ty: ignore[F401]", "pragma: no cover"}
+		"isort: skip_file", "fmt: off", "pylint: disable=all", "nosec", "mypy: ignore-errors", "ty: ignore[F401]", "pragma: no cover",
+	}
 	obeyed := 0
 	for _, head := range heads {
 		for _, body := range bodies {
