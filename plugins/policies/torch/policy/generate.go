@@ -121,7 +121,7 @@ func (p *Policy) generate(ctx context.Context, prompts [][]int32, s core.Samplin
 		var keep []int64
 		left := rows[:0:0]
 		for i, r := range rows {
-			r.c.Tokens = append(r.c.Tokens, int32(tokens[i])) //nolint:gosec // below the vocabulary's size
+			r.c.Tokens = append(r.c.Tokens, int32(tokens[i]))
 			r.c.LogProbs = append(r.c.LogProbs, float32(logp[i]))
 			if r.finished(p.eos) {
 				if err := yield(core.Generated{Prompt: r.prompt, Sample: r.sample, Completion: r.c}); err != nil {

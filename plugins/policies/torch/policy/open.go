@@ -75,7 +75,7 @@ func (p *Policy) load(ctx context.Context, s Settings) error {
 		p.budget = totalMemory() / 2
 	}
 	for _, id := range c.EOS {
-		p.eos[int32(id)] = true //nolint:gosec // Open has checked that ids are below the vocabulary's size
+		p.eos[int32(id)] = true
 	}
 
 	has, err := p.plan(s)
@@ -149,7 +149,7 @@ func (p *Policy) describe(device engine.Device, dtype string) error {
 		}
 	}
 	for _, id := range c.EOS {
-		p.info.EOS = append(p.info.EOS, int32(id)) //nolint:gosec // ids are below the vocabulary's size
+		p.info.EOS = append(p.info.EOS, int32(id))
 	}
 	return nil
 }

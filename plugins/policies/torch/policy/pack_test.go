@@ -23,6 +23,9 @@ func someSequences(rng *rand.Rand) []core.Sequence {
 			seqs = append(seqs, core.Sequence{Prompt: slices.Clone(prompt), Completion: draw(rng.IntN(30))})
 		}
 	}
+	for range rng.IntN(4) {
+		seqs = append(seqs, seqs[rng.IntN(len(seqs))])
+	}
 	rng.Shuffle(len(seqs), func(i, j int) { seqs[i], seqs[j] = seqs[j], seqs[i] })
 	return seqs
 }
@@ -96,8 +99,8 @@ func before(seqs []core.Sequence, at spot) []int32 {
 func TestPlanKeepsToItsBounds(t *testing.T) {
 	prompt := make([]int32, 100)
 	var seqs []core.Sequence
-	for range 40 {
-		seqs = append(seqs, core.Sequence{Prompt: prompt, Completion: make([]int32, 101)})
+	for i := range 40 {
+		seqs = append(seqs, core.Sequence{Prompt: prompt, Completion: append(make([]int32, 100), int32(i))})
 	}
 	if n := len(plan(seqs, 1<<20)); n != 1 {
 		t.Errorf("a group was torn into %d packs without need", n)
@@ -109,6 +112,10 @@ func TestPlanKeepsToItsBounds(t *testing.T) {
 	}
 	if n := len(plan(seqs, 500)); n != 10 {
 		t.Errorf("%d packs, want 10 of a prompt and 4 completions", n)
+	}
+	twice := slices.Concat(seqs[:3], seqs[:3])
+	if k := plan(twice, 1<<20); len(k) != 1 || k[0].Rows() != 400 || len(k[0].spots) != 6*101 {
+		t.Errorf("completions that occur twice take %d rows, want 400", k[0].Rows())
 	}
 	if n := len(plan(seqs[:2], 1)); n != 2 {
 		t.Errorf("%d packs, want one per sequence where none fits", n)
