@@ -149,6 +149,7 @@ char *ht_cuda_description(void) {
 }
 
 const char *ht_kernels(void) { return harness::kernels().name; }
+int ht_use_kernels(const char *name) { return harness::use_kernels(name); }
 const char *ht_version(void) { return TORCH_VERSION; }
 
 void ht_keep_memory(void) {

@@ -84,6 +84,8 @@ char *ht_load_cuda(void);
 // What libtorch says of the CUDA device and its libraries; to be freed.
 char *ht_cuda_description(void);
 const char *ht_kernels(void);
+// 0 if this processor cannot run the set.
+int ht_use_kernels(const char *name);
 const char *ht_version(void);
 // Keeps freed memory in the process, so that activations do not fault in their pages anew at every step.
 void ht_keep_memory(void);

@@ -74,5 +74,13 @@ func Version() string { return C.GoString(C.ht_version()) }
 // Kernels names the instruction set that the loops between matrix products use.
 func Kernels() string { return C.GoString(C.ht_kernels()) }
 
+// UseKernels chooses another instruction set for engines opened from now on, and says whether this processor can run it: "avx512",
+// "avx2" or "portable". Results differ in their last digits.
+func UseKernels(name string) bool {
+	s := C.CString(name)
+	defer C.free(unsafe.Pointer(s))
+	return C.ht_use_kernels(s) != 0
+}
+
 // KeepMemory tells the process's allocator to keep what is freed. Without it every step faults its activations' pages in anew.
 func KeepMemory() { C.ht_keep_memory() }

@@ -223,25 +223,43 @@ var shapes = []struct {
 // What processors compute with loops of our own must agree with libtorch's operations, which CUDA uses.
 func TestLoopsAgreeWithLibtorch(t *testing.T) {
 	onThread(t, func() {
-		for _, row := range shapes {
-			t.Run(row.name, func(t *testing.T) {
-				c := row.c()
-				p := sequences(c.Vocab, true, []int{37, 12, 70, 2, 33}, []int{1, 5}, []int{5, 2, 2}, []int{65, 64})
-				a, ha, ga := pass(t, random(t, c), p)
-				c.PlainOps = true
-				b, hb, gb := pass(t, random(t, c), p)
-				if d := far(a, b); d > 2e-5 {
-					t.Errorf("log-probabilities differ by %g", d)
-				}
-				if d := far(ha, hb); d > 2e-5 {
-					t.Errorf("entropies differ by %g", d)
-				}
-				if d := far(ga, gb); d > 2e-5 {
-					t.Errorf("gradients differ by %g", d)
-				}
-			})
-		}
+		everyKernels(t, func(t *testing.T) {
+			for _, row := range shapes {
+				t.Run(row.name, func(t *testing.T) {
+					c := row.c()
+					p := sequences(c.Vocab, true, []int{37, 12, 70, 2, 33}, []int{1, 5}, []int{5, 2, 2}, []int{65, 64})
+					a, ha, ga := pass(t, random(t, c), p)
+					c.PlainOps = true
+					b, hb, gb := pass(t, random(t, c), p)
+					if d := far(a, b); d > 2e-5 {
+						t.Errorf("log-probabilities differ by %g", d)
+					}
+					if d := far(ha, hb); d > 2e-5 {
+						t.Errorf("entropies differ by %g", d)
+					}
+					if d := far(ga, gb); d > 2e-5 {
+						t.Errorf("gradients differ by %g", d)
+					}
+				})
+			}
+		})
 	})
+}
+
+// everyKernels runs f with each instruction set that this processor has.
+func everyKernels(t *testing.T, f func(t *testing.T)) {
+	best := Kernels()
+	defer UseKernels(best)
+	for _, name := range []string{"avx512", "avx2", "portable"} {
+		if !UseKernels(name) {
+			t.Logf("this processor cannot run %s", name)
+			continue
+		}
+		t.Run(name, f)
+	}
+	if UseKernels("mmx") {
+		t.Error("an unknown instruction set was taken")
+	}
 }
 
 // A prompt that is computed once for its completions gives what computing it for each gives.
@@ -326,15 +344,17 @@ func TestGradientAgainstDifferences(t *testing.T) {
 // Decoding with a cache, rows coming and going, gives the log-probabilities that scoring the finished rows gives.
 func TestDecodingAgreesWithScoring(t *testing.T) {
 	onThread(t, func() {
-		for _, row := range shapes {
-			for _, plain := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s, libtorch's operations %v", row.name, plain), func(t *testing.T) {
-					c := row.c()
-					c.PlainOps = plain
-					decodeAndScore(t, random(t, c), c)
-				})
+		everyKernels(t, func(t *testing.T) {
+			for _, row := range shapes {
+				for _, plain := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s, libtorch's operations %v", row.name, plain), func(t *testing.T) {
+						c := row.c()
+						c.PlainOps = plain
+						decodeAndScore(t, random(t, c), c)
+					})
+				}
 			}
-		}
+		})
 	})
 }
 

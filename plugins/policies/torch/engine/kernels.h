@@ -88,8 +88,11 @@ struct Kernels {
 
 extern const Kernels kernels_portable, kernels_avx2, kernels_avx512;
 
-// The best set that this processor can run.
+// The set in use: the best that this processor can run, unless use_kernels chose another.
 const Kernels &kernels();
+
+// Chooses a set by name; false if there is none of that name that this processor can run.
+bool use_kernels(const char *name);
 
 }  // namespace harness
 #endif
