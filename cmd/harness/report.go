@@ -110,7 +110,7 @@ func printRun(c *cli.Context, dir string, done bool) error {
 	}
 	if n := len(s.HeldOut); n > 1 {
 		before, after := s.HeldOut[0].PassAtK["1"], s.HeldOut[n-1].PassAtK["1"]
-		verdict := "the intervals overlap: so few tasks do not tell them apart"
+		verdict := "the intervals overlap: weak evidence; harness eval on more tasks, and harness compare, tell more"
 		if before.High < after.Low || after.High < before.Low {
 			verdict = "the intervals do not overlap"
 		}
