@@ -57,6 +57,10 @@ func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, ro
 			light = append(light, t)
 		}
 	}
+	python, err := realPython(ctx, python)
+	if err != nil {
+		return c, err
+	}
 	if len(light) == 0 || rounds < 1 {
 		return c, errors.New("compare: there is nothing to measure")
 	}
@@ -73,7 +77,6 @@ func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, ro
 	if c.Ours > 0 {
 		c.Ratio = c.Baseline / c.Ours
 	}
-	var err error
 	c.PerSecond, err = p.throughput(ctx, light)
 	return c, err
 }
@@ -102,6 +105,18 @@ func (p *Pool) round(ctx context.Context, tasks []core.Task, python string) (Rou
 	}
 	n := float64(len(tasks)) * float64(time.Millisecond)
 	return Round{float64(ours) / n, float64(baseline) / n}, nil
+}
+
+// realPython asks python for its own path: what is found first may be a script that only finds the interpreter, at a price.
+func realPython(ctx context.Context, python string) (string, error) {
+	if python == "" {
+		return "", nil
+	}
+	out, err := exec.CommandContext(ctx, python, "-I", "-S", "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		return "", fmt.Errorf("compare: run %s: %w", python, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // script is the program with its tests as a plain grader runs them.

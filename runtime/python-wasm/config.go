@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rlvr-harness/harness/runtime/python-wasm/grade"
+	"github.com/rlvr-harness/harness/runtime/python-wasm/sandbox"
 )
 
 // Config says where the interpreter is and what a program may use. The zero value of a limit is its default.
@@ -22,7 +23,7 @@ type Config struct {
 	Wall time.Duration
 	// Sleep is how long a program may sleep; nobody waits, since its clock is virtual. 0 is DefaultSleep.
 	Sleep time.Duration
-	// MemoryMiB is the linear memory that a program may use, interpreter and its data included (about 30 MiB); 0 is MaxMemoryMiB.
+	// MemoryMiB is the linear memory that a program may use, interpreter and its data included (about 25 MiB); 0 is MaxMemoryMiB.
 	MemoryMiB int
 	// OutputBytes is how much a program may print; 0 is DefaultOutputBytes.
 	OutputBytes int64
@@ -42,6 +43,7 @@ const (
 	FuelWithoutReference = 2_000_000_000
 	// fuelOfReferences bounds the reference solutions themselves; MBPP's slowest takes an eighth of it.
 	fuelOfReferences = 20_000_000_000
+	wallOfReferences = 10 * time.Minute
 
 	DefaultWall        = 2 * time.Minute
 	DefaultSleep       = 10 * time.Second
@@ -83,7 +85,7 @@ func setDefault[T comparable](v *T, to T) {
 func (c Config) limits(fuel int64) grade.Limits {
 	l := grade.Limits{Fuel: fuel, Wall: c.Wall, Sleep: c.Sleep, Output: c.OutputBytes, SourceBytes: c.SourceBytes}
 	if c.MemoryMiB < MaxMemoryMiB {
-		l.MemoryBytes = int64(c.MemoryMiB) << 20
+		l.MemoryBytes = int64(c.MemoryMiB)<<20 + 2*sandbox.BufferSize
 	}
 	return l
 }

@@ -106,6 +106,7 @@ func (p *Pool) compile(ctx context.Context, t core.Task, weak map[int]string) (t
 func (p *Pool) runReference(ctx context.Context, task *grade.Task, code string) (v core.Verdict, foreign []int, err error) {
 	l := p.config.limits(fuelOfReferences)
 	l.SourceBytes = 0
+	l.Wall = max(l.Wall, wallOfReferences)
 	err = p.retry(ctx, func(g *grade.Grader) error {
 		v, err = g.Grade(ctx, task, []byte(code), l)
 		foreign = g.Foreign()

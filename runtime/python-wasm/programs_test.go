@@ -54,7 +54,7 @@ var programs = []struct {
 	{name: "returns a cycle", program: "def f(x):\n  l = []; l.append(l); return l", class: core.Failed, message: "[[[["},
 	{name: "returns a cycle through a tuple", program: "def f(x):\n  l = []; t = (l,); l.append(t); return t", class: core.Failed},
 	{name: "nests without end", program: "def f(x):\n  l = []\n  for _ in range(10**5): l = [l]\n  return l", class: core.Memory, message: "too deeply"},
-	{name: "returns too much", program: "def f(x): return 'é' * (5 << 20)", class: core.Memory, message: "too large"},
+	{name: "returns too much", program: "def f(x): return 'é' * (17 << 20)", class: core.Memory, message: "too large"},
 	{
 		name: "set-up comes after the program", program: "class Node:\n  def __init__(s, v): s.v, s.n = v, None\ndef f(n): return n.v + n.n.v", class: core.Passed,
 		task: core.Task{Setup: "root = Node(1)\nroot.n = Node(2)", Tests: []string{"assert f(root) == 3"}},

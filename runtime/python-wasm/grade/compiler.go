@@ -41,12 +41,7 @@ type Test struct {
 	// Weak says why the test is judged inside the program's interpreter; "" where it is not.
 	Weak string
 	// Broken says why the test is no Python; "" where it is.
-	Broken string
-	// Evaluated are the expressions and statements that the program's interpreter runs, and Judged is what the grader's evaluates
-	// over their values __v[0], __v[1], …: for people.
-	Evaluated []string
-	Judged    string
-
+	Broken   string
 	kinds    []byte // of its operations
 	first    uint32 // id of the first of them
 	before   []byte // code object for the grader, or nil
@@ -90,15 +85,13 @@ type compiledTask struct {
 }
 
 type compiledTest struct {
-	Ops            [][2]string `json:"ops"`
-	Weak           string      `json:"weak"`
-	Error          string      `json:"error"`
-	Source         []string    `json:"source"`
-	ResidualSource string      `json:"residual_source"`
-	Residual       []byte      `json:"residual"`
-	Before         []byte      `json:"before"`
-	Lazy           bool        `json:"lazy"`
-	Remote         []string    `json:"remote"` // null where the test is split
+	Ops      [][2]string `json:"ops"`
+	Weak     string      `json:"weak"`
+	Error    string      `json:"error"`
+	Residual []byte      `json:"residual"`
+	Before   []byte      `json:"before"`
+	Lazy     bool        `json:"lazy"`
+	Remote   []string    `json:"remote"` // null where the test is split
 }
 
 // Compile compiles a task in box, which must be clean and is dirty afterwards. weak gives the tests that must be judged inside the
@@ -163,7 +156,7 @@ func (c *compiledTask) task() (*Task, error) {
 	}
 	for _, ct := range c.Tests {
 		x := Test{
-			Weak: ct.Weak, Broken: ct.Error, Evaluated: ct.Source, Judged: ct.ResidualSource,
+			Weak: ct.Weak, Broken: ct.Error,
 			first: uint32(t.operations), before: ct.Before, residual: ct.Residual, lazy: ct.Lazy,
 		}
 		if ct.Remote != nil {

@@ -32,30 +32,66 @@ class Weak(Exception):
 
 
 LAZY = (ast.BoolOp, ast.IfExp)
+NAMELESS = (ast.Constant, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
 SIMPLE = (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom, ast.AnnAssign, ast.AugAssign)
 CONSTANT = (ast.Constant, ast.Tuple, ast.UnaryOp, ast.USub, ast.expr_context)
 # Functions whose answer is the judgement: inside the program they would judge what the program says of itself.
 JUDGING = {"isinstance", "issubclass", "all", "any", "callable", "hasattr"}
 
 
-def names_read(node):
-    return [x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)]
+EMPTY = frozenset()
 
 
-def names_bound(node):
-    bound = set()
-    for x in ast.walk(node):
-        if isinstance(x, ast.Name) and not isinstance(x.ctx, ast.Load):
-            bound.add(x.id)
-        elif isinstance(x, ast.arg):
-            bound.add(x.arg)
-        elif isinstance(x, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            bound.add(x.name)
-        elif isinstance(x, ast.alias):
-            bound.add((x.asname or x.name).split(".")[0])
-        elif isinstance(x, ast.ExceptHandler) and x.name:
-            bound.add(x.name)
-    return bound
+def annotate(tree):
+    """Gives every node of a tree the names that its subtree reads and binds, as attributes, since every rule below asks for them; a
+    node without any has none. The tree itself learns whether something in it may not be evaluated (lazy)."""
+    order, stack = [], [tree]
+    lazy = False
+    while stack:
+        node = stack.pop()
+        children = []
+        for name in node._fields:
+            v = getattr(node, name, None)
+            if type(v) is list:
+                children += [x for x in v if isinstance(x, ast.AST) and type(x) is not ast.Constant]
+            elif isinstance(v, ast.AST) and not isinstance(v, NAMELESS):
+                children.append(v)
+        order.append((node, children))
+        stack += children
+        lazy = lazy or isinstance(node, LAZY)
+    for node, children in reversed(order):  # children come before their parents
+        reads, binds = EMPTY, EMPTY
+        for child in children:
+            if child.reads:
+                reads = reads | child.reads if reads else child.reads
+            if child.binds:
+                binds = binds | child.binds if binds else child.binds
+        kind = type(node)
+        if kind is ast.Name:
+            name = frozenset((node.id,))
+            if type(node.ctx) is ast.Load:
+                reads = name
+            else:
+                binds = name
+        elif kind is ast.arg:
+            binds = binds | {node.arg}
+        elif kind in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
+            binds = binds | {node.name}
+        elif kind is ast.alias:
+            binds = binds | {(node.asname or node.name).split(".")[0]}
+        elif kind is ast.ExceptHandler and node.name:
+            binds = binds | {node.name}
+        elif kind in (ast.MatchAs, ast.MatchStar) and node.name:
+            binds = binds | {node.name}
+        elif kind is ast.MatchMapping and node.rest:
+            binds = binds | {node.rest}
+        node.reads, node.binds = reads, binds
+    tree.lazy = lazy
+    return tree
+
+
+def parse(text, mode="exec"):
+    return annotate(ast.parse(text, mode=mode))
 
 
 def chain_root(node):
@@ -79,11 +115,11 @@ def chain_calls(node):
 
 
 def expression(node):
-    return compile(ast.fix_missing_locations(ast.Expression(node)), "<test>", "eval")
+    return compile(ast.Expression(node), "<test>", "eval")
 
 
 def statements(nodes):
-    return compile(ast.fix_missing_locations(ast.Module(nodes, [])), "<test>", "exec")
+    return compile(ast.Module(nodes, []), "<test>", "exec")
 
 
 class Task:
@@ -96,21 +132,21 @@ class Task:
         self.clean = set(dir(builtins)) | set(self.namespace)
         self.program = set()  # names that are the program's although they are known: entries, and what the set-up derives from them
         self.entries = set()
-        self.trees = [self.parse(t) for t in task["tests"]]
+        self.trees = [self.parse_test(t) for t in task["tests"]]
         good = [t for t in self.trees if isinstance(t, ast.Module)]
-        judge = ast.parse(task["judge"])
+        judge = parse(task["judge"])
         judge_names = names_bound_outside(judge)
         self.find_entry(task["entry"], good, judge_names)
         self.implicit = self.find_forgotten_imports(good + [judge], judge_names)
-        self.split_setup(ast.parse(task["setup"]))
+        self.split_setup(parse(task["setup"]))
         exec(compile(judge, "<judge>", "exec"), self.namespace)
         self.judge_only = judge_names - self.clean
         self.clean |= judge_names
 
     @staticmethod
-    def parse(text):
+    def parse_test(text):
         try:
-            return ast.parse(text)
+            return parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
             return "%s: %s" % (type(e).__name__, e)
 
@@ -123,7 +159,7 @@ class Task:
             self.program.add(entry)
             return
         known = self.clean | judge_names
-        if any(n not in known for t in trees for n in names_read(t)):
+        if any(n not in known for t in trees for n in t.reads):
             return
         # Every name of the tests is known: the program redefines a builtin. It is the leftmost call of the first assert.
         for t in trees:
@@ -139,10 +175,9 @@ class Task:
         """Modules of the standard library that the tests use as `name.attribute` and nobody imports."""
         found = set()
         for t in trees:
-            qualified = {id(x.value) for x in ast.walk(t) if isinstance(x, ast.Attribute)}
-            for x in ast.walk(t):
-                if isinstance(x, ast.Name) and id(x) in qualified and x.id in sys.stdlib_module_names and x.id not in self.clean | judge_names:
-                    found.add(x.id)
+            candidates = (t.reads & sys.stdlib_module_names) - self.clean - judge_names
+            if candidates:
+                found |= {x.value.id for x in ast.walk(t) if isinstance(x, ast.Attribute) and isinstance(x.value, ast.Name) and x.value.id in candidates}
         usable = []
         for name in sorted(found):
             try:
@@ -157,8 +192,8 @@ class Task:
         """Set-up that does not touch the program also runs in the grader; names that the rest binds are the program's."""
         clean = []
         for node in tree.body:
-            bound = names_bound(node)
-            if not any(self.is_programs(n) for n in names_read(node) if n not in bound):
+            bound = node.binds
+            if not any(self.is_programs(n) for n in node.reads if n not in bound):
                 try:
                     exec(statements([node]), self.namespace)
                     clean.append(node)
@@ -172,9 +207,6 @@ class Task:
                     self.program.add(chain_root(x))
         self.clean_setup = clean
 
-    def reads_program(self, node, bound=frozenset()):
-        return any(self.is_programs(n) and n not in bound for n in names_read(node))
-
 
 def names_bound_outside(tree):
     """Names that the top level of a module binds."""
@@ -183,7 +215,7 @@ def names_bound_outside(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             out.add(node.name)
         else:
-            out |= names_bound(node)
+            out |= node.binds
     return out
 
 
@@ -195,7 +227,7 @@ class Split:
         self.task = task
         self.shared, self.needed = shared, needed
         self.program, self.clean = set(task.program), set(task.clean)
-        self.ops, self.source = [], []
+        self.ops = []
         self.reason = None  # why a part that moved makes the test weak
         self.values = 0
         self.before, self.residual = [], []
@@ -211,19 +243,20 @@ class Split:
                 raise Weak("statement " + type(node).__name__)
         if not self.residual:
             raise Weak("no assert")
-        bound = set().union(*[names_bound(n) for n in body])
+        bound = set().union(*[n.binds for n in body])
+        self.lazy = tree.lazy
         self.now_shared = self.mutable & self.touched
         self.now_needed = self.touched & bound
 
     def result(self):
-        test = self.residual[0] if len(self.residual) == 1 else ast.BoolOp(ast.And(), self.residual)
+        test = self.residual[0]
+        if len(self.residual) > 1:
+            test = ast.copy_location(ast.BoolOp(ast.And(), self.residual), test)
         return {
             "ops": self.ops,
-            "source": self.source,
-            "residual_source": ast.unparse(test),
             "residual": expression(test),
             "before": statements(self.before) if self.before else None,
-            "lazy": any(isinstance(x, LAZY) for n in self.residual for x in ast.walk(n)),
+            "lazy": self.lazy,
         }
 
     def is_programs(self, name):
@@ -233,13 +266,15 @@ class Split:
         """A name that the program itself defines, not one that set-up or test bound to what the program returned."""
         return self.is_programs(name) and (name not in self.program or name in self.task.entries)
 
-    def reads_program(self, node, bound=frozenset()):
-        return any(self.is_programs(n) and n not in bound for n in names_read(node))
+    def reads_program(self, node, bound=EMPTY):
+        for n in getattr(node, "reads", EMPTY):
+            if n not in bound and self.is_programs(n):
+                return True
+        return False
 
     def add_op(self, kind, code, node):
         self.ops.append((kind, code))
-        self.source.append(ast.unparse(node))
-        self.touched |= set(names_read(node))
+        self.touched |= node.reads
 
     def add_assert(self, node):
         self.moved = []
@@ -248,13 +283,13 @@ class Split:
         self.literal = isinstance(test, (ast.Call, ast.UnaryOp)) or (
             isinstance(test, ast.Compare) and any(not self.reads_program(x) for x in [test.left, *test.comparators])
         )
-        self.residual.append(self.operand(test, frozenset()))
+        self.residual.append(self.operand(test, EMPTY))
         for x in self.moved:
             x = self.fold_judge(x)
             self.add_op("E", expression(x), x)
 
     def add_simple(self, node):
-        bound = names_bound(node)
+        bound = node.binds
         augments = isinstance(node, ast.AugAssign) and any(n in self.program for n in bound)
         if bound & self.shared or self.reads_program(node) or augments:
             node = self.fold_judge(node)
@@ -276,16 +311,16 @@ class Split:
     def fold_judge(self, node):
         """Names of the judge never meet the program: what the program's part needs of them is computed here, once."""
         hidden = self.task.judge_only
-        if not hidden or not any(n in hidden for n in names_read(node)):
+        if not hidden & node.reads:
             return node
         split = self
 
         class Fold(ast.NodeTransformer):
             def visit(self, n):
-                if isinstance(n, ast.expr) and not isinstance(n, ast.Starred) and not split.reads_program(n) and any(x in hidden for x in names_read(n)):
+                if isinstance(n, ast.expr) and not isinstance(n, ast.Starred) and getattr(n, "reads", EMPTY) & hidden and not split.reads_program(n):
                     try:
                         value = eval(expression(n), dict(split.task.namespace))
-                        literal = ast.parse(repr(value), mode="eval").body
+                        literal = parse(repr(value), "eval").body
                         if ast.literal_eval(literal) == value:
                             return literal
                     except Exception:
@@ -293,11 +328,12 @@ class Split:
                     raise CannotSplit("a value of the judge that is no literal")
                 return self.generic_visit(n)
 
-        return Fold().visit(ast.parse(ast.unparse(node)).body[0] if isinstance(node, ast.stmt) else ast.parse(ast.unparse(node), mode="eval").body)
+        copy = parse(ast.unparse(node)).body[0] if isinstance(node, ast.stmt) else parse(ast.unparse(node), "eval").body
+        return annotate(Fold().visit(copy))
 
     def move(self, node, bound, whole=True):
         """Gives node to the program and returns what stands for its value."""
-        if bound & set(names_read(node)):
+        if bound & node.reads:
             raise CannotSplit
         called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
         if whole and not self.literal and called[:1].isupper() and called not in self.task.entries:
@@ -309,7 +345,8 @@ class Split:
                 self.reason = called + " inside the program"
         self.moved.append(node)
         self.values += 1
-        return ast.Subscript(ast.Name("__v", ast.Load()), ast.Constant(self.values - 1), ast.Load())
+        place = ast.copy_location(ast.Name("__v", ast.Load()), node), ast.copy_location(ast.Constant(self.values - 1), node)
+        return ast.copy_location(ast.Subscript(*place, ast.Load()), node)
 
     def operand(self, node, bound):
         """A position whose value may cross: what cannot be split moves up to here and no further."""
@@ -324,7 +361,7 @@ class Split:
             return self.move(node, bound, whole=False)
 
     def visit(self, node, bound):
-        if not isinstance(node, ast.AST) or not self.reads_program(node, bound):
+        if not self.reads_program(node, bound):
             return node
         if isinstance(node, (ast.Call, ast.Attribute, ast.Subscript)):
             root = chain_root(node)
@@ -344,7 +381,7 @@ class Split:
         if isinstance(node, ast.Lambda):
             raise CannotSplit
         if isinstance(node, (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)):
-            return self.children(node, bound | names_bound(node), self.visit)
+            return self.children(node, bound | node.binds, self.visit)
         if isinstance(node, ast.Call):
             for a in node.args + [k.value for k in node.keywords]:
                 if isinstance(a, ast.Name) and (a.id in self.instances or self.is_function(a.id)):
@@ -361,26 +398,22 @@ class Split:
             elif isinstance(v, ast.AST) and not isinstance(v, (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)):
                 v = self.children(v, bound, f)
             fields[name] = v
-        return type(node)(**fields)
+        return ast.copy_location(type(node)(**fields), node)
 
 
-def plain_result(tree, **fields):
-    r = {"ops": [], "weak": None, "error": None, "remote": None, "source": [], "residual_source": "", "residual": None, "before": None, "lazy": False}
-    if isinstance(tree, ast.AST):
-        r["source"] = [ast.unparse(tree)]
-    return r | fields
+def outcome(**fields):
+    return {"ops": [], "weak": None, "error": None, "remote": None, "residual": None, "before": None, "lazy": False} | fields
 
 
 def inside_test(tree, why):
     """The test runs inside the program's interpreter and is weak."""
-    return plain_result(tree, ops=[("P", compile(tree, "<test>", "exec"))], weak=why)
+    return outcome(ops=[("P", compile(tree, "<test>", "exec"))], weak=why)
 
 
 def remote_test(task, tree):
     """The test runs in the grader as it stands, where the program's names are stand-ins that call over."""
-    bound = names_bound(tree)
-    names = sorted({n for n in names_read(tree) if task.is_programs(n) and n not in bound})
-    return plain_result(tree, remote=names, residual=compile(tree, "<test>", "exec"), residual_source=ast.unparse(tree))
+    names = sorted(n for n in tree.reads - tree.binds if task.is_programs(n))
+    return outcome(remote=names, residual=compile(tree, "<test>", "exec"))
 
 
 def uses_class(task, tree):
@@ -393,7 +426,7 @@ def uses_class(task, tree):
 
 def split_test(task, tree, forced_weak):
     if isinstance(tree, str):
-        return plain_result(None, error=tree)
+        return outcome(error=tree)
     if forced_weak:
         return inside_test(tree, forced_weak)
     shared, needed = set(), set()
@@ -405,7 +438,7 @@ def split_test(task, tree, forced_weak):
             shared |= s.now_shared
             needed |= s.now_needed
         if not s.reason:
-            return plain_result(None, **s.result())
+            return outcome(**s.result())
         why = s.reason
     except (Weak, CannotSplit) as e:
         why = str(e) or "expression that does not split"

@@ -20,7 +20,7 @@ type Limits struct {
 	Sleep time.Duration
 	// Output is the number of bytes that the program may print.
 	Output int64
-	// MemoryBytes is the linear memory that the program may use, interpreter included; 0 is all that a box has.
+	// MemoryBytes is the linear memory that the program may use, interpreter and buffers included; 0 is all that a box has.
 	MemoryBytes int64
 	// SourceBytes is the longest program that is run.
 	SourceBytes int

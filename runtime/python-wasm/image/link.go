@@ -6,10 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/rlvr-harness/harness/runtime/python-wasm/sandbox"
 )
 
 // memoryBytes is the linear memory of a sandbox, all of it from the start: with copy-on-write, what is not touched costs nothing.
-const memoryBytes = 128 << 20
+// 128 MiB are the interpreter's and the program's, the rest are the buffers through which it talks to the host.
+const memoryBytes = 128<<20 + 2*sandbox.BufferSize
 
 // stackBytes is the C stack, at the bottom of the memory, so that running over its end is a trap and not corruption.
 const stackBytes = 8 << 20

@@ -29,7 +29,7 @@ const (
 	peakName     = "harness_peak"     // () → address of an i64: bytes allocated at most, beyond the snapshot's
 
 	// BufferSize is the size of the input and of the output buffer in the module's memory.
-	BufferSize = 4 << 20
+	BufferSize = 16 << 20
 )
 
 // Options of an engine.

@@ -12,7 +12,7 @@
 #define IMPORT(name) __attribute__((import_module("harness"), import_name(name)))
 
 /* Size of the input and of the output buffer; package sandbox has the same number. */
-#define BUFFER_SIZE (4u << 20)
+#define BUFFER_SIZE (16u << 20)
 /* Values nested deeper than this do not cross. It stays below Py_C_RECURSION_LIMIT. */
 #define MAX_DEPTH 300
 
