@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/rlvr-harness/harness/core"
+	ruffwasm "github.com/rlvr-harness/harness/runtime/ruff-wasm"
 )
 
 func benchCommand() *cli.Command {
@@ -218,6 +219,9 @@ func benchVerdicts(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if native, err = interpreter(c.Context, native); err != nil {
+		return err
+	}
 	grade := func(ctx context.Context) error {
 		return inOrder(ctx, j.workers, jobsOf(tasks), func(ctx context.Context, job *gradedJob) (core.Evidence, error) {
 			v, err := j.pool.Verify(ctx, job.task, job.sample.Text)
@@ -286,7 +290,8 @@ func benchLint(c *cli.Context) (err error) {
 	if native != "" {
 		baseline = func(ctx context.Context) error {
 			for _, t := range tasks {
-				cmd := exec.CommandContext(ctx, native, "check", "--isolated", "--no-cache", "--exit-zero", "--quiet", "--select", j.linter.Select(), "--output-format", "json", "-")
+				cmd := exec.CommandContext(ctx, native, "check", "--isolated", "--no-cache", "--exit-zero", "--quiet",
+					"--target-version", ruffwasm.Target, "--ignore-noqa", "--select", j.linter.Select(), "--output-format", "json", "-")
 				cmd.Stdin = strings.NewReader(t.Code)
 				if out, err := cmd.CombinedOutput(); err != nil {
 					return fmt.Errorf("%s: task %s: %w: %s", native, t.ID, err, out)
@@ -318,6 +323,19 @@ func nativeTool(con *console, name string) (string, error) {
 		return "", usagef("--native %s: there is no such program", name)
 	}
 	return path, err
+}
+
+// interpreter finds the interpreter behind a launcher: version managers put a script in front of python3 that costs several
+// times what starting Python does, and would flatter us.
+func interpreter(ctx context.Context, python string) (string, error) {
+	if python == "" {
+		return "", nil
+	}
+	out, err := exec.CommandContext(ctx, python, "-I", "-S", "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		return "", fmt.Errorf("--native %s: ask it for its path: %w", python, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // jobsOf yields the reference solutions of tasks.
