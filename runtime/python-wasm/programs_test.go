@@ -80,6 +80,30 @@ var programs = []struct {
 		task: core.Task{Judge: "ARGS = [(1,), (2.5,)]\ndef close(a, b): return abs(a - b) < 1e-6", Tests: []string{"assert close(f(*ARGS[0]), 0.3333333333)", "assert close(f(*ARGS[1]), 2.5 / 3)"}},
 	},
 	{
+		name: "a loop of tests", program: "def f(x): return x * x", class: core.Passed,
+		task: core.Task{Tests: []string{"for x, y in [(1, 1), (2, 4)]:\n  assert f(x) == y"}},
+	},
+	{
+		name: "a check function, given the program's", program: "def f(x, *, k=1): return x * k", class: core.Passed,
+		task: core.Task{Entry: "f", Tests: []string{"def check(candidate):\n  assert candidate(2) == 2\n  assert candidate(2, k=3) == 6\ncheck(f)"}},
+	},
+	{
+		name: "an expected exception", program: "class Bad(ValueError): pass\ndef f(x):\n  raise Bad('no %d' % x)", class: core.Passed,
+		task: core.Task{Tests: []string{"try:\n  f(-1)\nexcept ValueError as e:\n  assert str(e) == 'no -1'\nelse:\n  assert False"}},
+	},
+	{
+		name: "arguments changed from afar", program: "def f(xs, d):\n  xs.sort(); d['n'] = len(xs)\n  return xs", class: core.Passed,
+		task: core.Task{Tests: []string{"for a in [[3, 1, 2]]:\n  d = {}\n  r = f(a, d)\n  assert a == [1, 2, 3] and r is a and d == {'n': 3}"}},
+	},
+	{
+		name: "a function that wants a function of the program", program: "def g(x): return x + 1\ndef f(h, x): return h(x) * 2", class: core.Passed,
+		task: core.Task{Tests: []string{"for x in range(3):\n  assert f(g, x) == 2 * (x + 1)"}},
+	},
+	{
+		name: "state between calls from afar", program: "n = 0\ndef f():\n  global n; n += 1\n  return n", class: core.Passed,
+		task: core.Task{Tests: []string{"for i in range(1, 4):\n  assert f() == i"}},
+	},
+	{
 		name: "an enum of the set-up", program: "def f(n): return Color(n)", class: core.Passed,
 		task: core.Task{Setup: "import enum\nclass Color(enum.Enum):\n  RED = 1\n  BLUE = 2", Tests: []string{"assert f(2) is Color.BLUE", "assert f(1) != Color.BLUE"}},
 	},
