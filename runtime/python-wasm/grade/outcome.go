@@ -22,6 +22,7 @@ func (r record) outcome() core.TestResult {
 		return core.TestResult{Class: core.Failed, Exception: assertionError, Message: clean(r.data)}
 	case statusUndecodable:
 		return core.TestResult{Class: core.Failed, Message: "a value that cannot be compared"}
+	default: // the others carry an exception
 	}
 	name, message := r.exception()
 	t := core.TestResult{Class: core.Error, Exception: name, Message: message}

@@ -171,7 +171,7 @@ func (e *Engine) NewBox(ctx context.Context) (_ *Box, err error) {
 	with := experimental.WithMemoryAllocator(b.ctx, experimental.MemoryAllocatorFunc(func(uint64, uint64) experimental.LinearMemory {
 		return linear{b.memory}
 	}))
-	b.module, err = e.runtime.InstantiateModule(with, e.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	b.module, err = e.runtime.InstantiateModule(with, e.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions()) //nolint:contextcheck // the module outlives the call that makes it
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: instantiate the module: %w", err)
 	}

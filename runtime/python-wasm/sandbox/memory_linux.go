@@ -132,7 +132,7 @@ func threadFaults() int64 {
 	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
 		return -1
 	}
-	return int64(u.Minflt) + int64(u.Majflt)
+	return int64(u.Minflt) + int64(u.Majflt) //nolint:unconvert // the fields are 32 bits wide on 32-bit machines
 }
 
 func (m *mappedMemory) Begin() {

@@ -23,8 +23,10 @@ func TestRestoreWays(t *testing.T) {
 		noScan bool
 		pages  int
 	}{
-		{"scan, few pages", false, 3}, {"scan, many pages", false, maxPrivate + 200},
-		{"pagemap, few pages", true, 3}, {"pagemap, many pages", true, maxPrivate + 200},
+		{"scan, few pages", false, 3},
+		{"scan, many pages", false, maxPrivate + 200},
+		{"pagemap, few pages", true, 3},
+		{"pagemap, many pages", true, maxPrivate + 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			mem, err := s.NewMemory()

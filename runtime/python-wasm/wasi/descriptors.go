@@ -157,6 +157,7 @@ func descriptorState(h *Host, m memory, a []uint64) errno {
 		b[0] = typeFolder
 	case file:
 		b[0] = typeFile
+	default: // the standard streams
 	}
 	for i := 8; i < len(b); i++ { // all rights: the tree is read-only whatever a guest is allowed to try
 		b[i] = 0xff

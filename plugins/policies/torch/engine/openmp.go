@@ -18,7 +18,7 @@ func SleepWhileWaiting() error {
 	}
 	exe, err := os.Executable()
 	if err == nil {
-		err = syscall.Exec(exe, os.Args, append(os.Environ(), "GOMP_SPINCOUNT=0"))
+		err = syscall.Exec(exe, os.Args, append(os.Environ(), "GOMP_SPINCOUNT=0")) //nolint:gosec // the very program and arguments that run already
 	}
 	return fmt.Errorf("engine: restart with GOMP_SPINCOUNT=0: %w", err)
 }
