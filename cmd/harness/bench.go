@@ -219,45 +219,24 @@ func benchVerdicts(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if native, err = interpreter(c.Context, native); err != nil {
-		return err
-	}
-	grade := func(ctx context.Context) error {
-		return inOrder(ctx, j.workers, jobsOf(tasks), func(ctx context.Context, job *gradedJob) (core.Evidence, error) {
-			v, err := j.pool.Verify(ctx, job.task, job.sample.Text)
-			return core.Evidence{Verdict: v}, err
-		}, func(job *gradedJob, e core.Evidence) error {
-			if e.Verdict.Class != core.Passed {
-				return fmt.Errorf("the reference solution of task %s is %s: %s", job.task.ID, e.Verdict.Class, e.Verdict.Message)
-			}
-			return nil
-		})
-	}
-	if err := grade(c.Context); err != nil { // compiles the tasks, which happens once
-		return err
-	}
-	var baseline func(context.Context) error
-	if native != "" {
-		baseline = func(ctx context.Context) error {
-			for _, t := range tasks {
-				program := strings.Join(slices.Concat(t.Imports, []string{t.Code, t.Setup}, t.Tests), "\n")
-				if out, err := exec.CommandContext(ctx, native, "-I", "-S", "-c", program).CombinedOutput(); err != nil {
-					return fmt.Errorf("%s: task %s: %w: %s", native, t.ID, err, out)
-				}
-			}
-			return nil
-		}
-	}
-	ours, base, wall, err := interleave(c.Context, c.Int("rounds"), len(tasks), grade, baseline)
+	m, err := j.pool.Compare(c.Context, tasks, native, c.Int("rounds"), heavyFuel)
 	if err != nil {
 		return err
 	}
-	r := benchResult{Name: "verdicts", Unit: "CPU ms a verdict", More: map[string]float64{
-		"verdicts a second": float64(len(tasks)) / median(wall), "tasks": float64(len(tasks)), "workers": float64(j.workers),
+	if len(m.Heavy) > 0 {
+		con.line("note: left out, since their solutions measure the interpreter and not the verdict (over %d fuel): tasks %s", heavyFuel, strings.Join(m.Heavy, ", "))
+	}
+	r := benchResult{Name: "verdicts", Unit: "CPU ms a verdict", Ours: m.Ours, Runs: len(m.Rounds), More: map[string]float64{
+		"verdicts a second": m.PerSecond, "tasks": float64(m.Programs), "left out": float64(len(m.Heavy)), "workers": float64(j.workers),
 	}}
-	r.set(ours, base)
+	if native != "" {
+		r.Baseline, r.Ratio = &m.Baseline, &m.Ratio
+	}
 	return r.print(c)
 }
+
+// heavyFuel is the work above which a reference solution is left out of the comparison.
+const heavyFuel = 20_000_000
 
 func benchLint(c *cli.Context) (err error) {
 	con := newConsole(c.App.ErrWriter)
@@ -323,31 +302,4 @@ func nativeTool(con *console, name string) (string, error) {
 		return "", usagef("--native %s: there is no such program", name)
 	}
 	return path, err
-}
-
-// interpreter finds the interpreter behind a launcher: version managers put a script in front of python3 that costs several
-// times what starting Python does, and would flatter us.
-func interpreter(ctx context.Context, python string) (string, error) {
-	if python == "" {
-		return "", nil
-	}
-	out, err := exec.CommandContext(ctx, python, "-I", "-S", "-c", "import sys; print(sys.executable)").Output()
-	if err != nil {
-		return "", fmt.Errorf("--native %s: ask it for its path: %w", python, err)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-// jobsOf yields the reference solutions of tasks.
-func jobsOf(tasks []core.Task) func() (*gradedJob, error) {
-	i := 0
-	return func() (*gradedJob, error) {
-		if i == len(tasks) {
-			return nil, nil
-		}
-		j := &gradedJob{task: tasks[i]}
-		j.sample.Text = tasks[i].Code
-		i++
-		return j, nil
-	}
 }
