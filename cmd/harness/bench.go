@@ -20,7 +20,7 @@ import (
 )
 
 func benchCommand() *cli.Command {
-	rounds := &cli.IntFlag{Name: "rounds", Value: 5, Usage: "interleaved rounds; the medians count"}
+	rounds := roundsFlag()
 	return &cli.Command{
 		Name:  "bench",
 		Usage: "measure speed beside a baseline in the same run",
@@ -29,6 +29,7 @@ medians and their ratio: a ratio holds on a busy machine where seconds do not.
 
 Examples:
    harness bench verdicts --tasks mbpp.jsonl --native python3
+   harness bench cpu
    harness bench lint --native ruff
    harness bench step`,
 		Subcommands: []*cli.Command{
@@ -42,6 +43,7 @@ Examples:
 				}, judgeFlags()...),
 				Action: benchVerdicts,
 			},
+			benchCPUCommand(),
 			{
 				Name: "lint", Usage: "linting reference solutions, beside a native ruff subprocess for each",
 				Flags: append([]cli.Flag{
@@ -76,6 +78,10 @@ Examples:
 			},
 		},
 	}
+}
+
+func roundsFlag() *cli.IntFlag {
+	return &cli.IntFlag{Name: "rounds", Value: 5, Usage: "interleaved rounds; the medians count"}
 }
 
 // benchResult is what a measurement prints, as CONTRACT has it.

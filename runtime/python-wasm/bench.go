@@ -146,7 +146,7 @@ func (p *Pool) throughput(ctx context.Context, tasks []core.Task) (float64, erro
 	return float64(len(tasks)) / time.Since(start).Seconds(), nil
 }
 
-func medianOf(rounds []Round, f func(Round) float64) float64 {
+func medianOf[T any](rounds []T, f func(T) float64) float64 {
 	var v []float64
 	for _, r := range rounds {
 		v = append(v, f(r))
