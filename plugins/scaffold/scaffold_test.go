@@ -99,7 +99,7 @@ func TestPython(t *testing.T) {
 		}
 		if i == 0 {
 			if out, err := run(t, dir, "./setup.sh"); err != nil {
-				t.Skipf("setup.sh needs python3 with venv and a package index: %v\n%s", err, out)
+				t.Fatalf("setup.sh (python3 with venv, and a package index): %v\n%s", err, out)
 			}
 		} else { // it shares what the first has installed and generated
 			for _, name := range []string{".venv", "harness"} {
