@@ -15,9 +15,9 @@ import (
 	"io"
 	"strings"
 
-	"github.com/rlvr-harness/harness/benchmarks/pytoken"
 	"github.com/rlvr-harness/harness/benchmarks/rows"
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/pytoken"
 )
 
 // The names of the benchmarks that are kept in this form.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rlvr-harness/harness/benchmarks/pytoken"
+	"github.com/rlvr-harness/harness/core/pytoken"
 )
 
 // rename puts the entry point's name for candidate.

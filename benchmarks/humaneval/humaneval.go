@@ -12,9 +12,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/rlvr-harness/harness/benchmarks/pytoken"
 	"github.com/rlvr-harness/harness/benchmarks/rows"
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/pytoken"
 )
 
 // Name is the benchmark's name.

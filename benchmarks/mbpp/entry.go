@@ -3,8 +3,8 @@ package mbpp
 import (
 	"slices"
 
-	"github.com/rlvr-harness/harness/benchmarks/pytoken"
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/pytoken"
 )
 
 // entry finds the name that the tests call and the code defines, or "". MBPP does not state it. Where the tests call a

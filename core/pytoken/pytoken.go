@@ -1,4 +1,5 @@
-// Package pytoken splits Python into tokens, as far as the readers of benchmarks need it to find names, calls and statements.
+// Package pytoken splits Python into tokens, as far as readers of benchmarks and diagnostics need it to find names, calls,
+// literals and statements.
 //
 // It accepts any text and checks nothing: whether something is Python is for an interpreter to say.
 package pytoken
