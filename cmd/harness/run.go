@@ -167,6 +167,7 @@ type session struct {
 	plugins []plugins.Info
 	folder  *run.Folder
 	last    *run.Step
+	monitor *run.Monitor
 }
 
 // openSession opens data, sandbox, linter, plugins and policy; what is cheap and likely to be mistyped comes first.
@@ -279,7 +280,12 @@ const stateFile = "policy.state"
 // train makes the steps that are left.
 func (s *session) train(ctx context.Context, stop <-chan struct{}) error {
 	first := 1
+	var made []run.Step
 	if r := s.folder.Resumed(); r != nil {
+		var err error
+		if made, err = run.ReadSteps(s.folder.Dir()); err != nil {
+			return err
+		}
 		for _, why := range r.Skipped {
 			s.con.line("warning: a checkpoint is passed over: %s", why)
 		}
@@ -298,6 +304,7 @@ func (s *session) train(ctx context.Context, stop <-chan struct{}) error {
 			return err
 		}
 	}
+	s.monitor = run.NewMonitor(made)
 	step := first
 	s.loop.Collector.Progress = func(p rollout.Progress) {
 		s.con.progress(fmt.Sprintf("step %d/%d", step, s.config.Steps), p.Judged, p.Total, fmt.Sprintf("%d tokens", p.Tokens))
@@ -357,6 +364,7 @@ func (s *session) record(r *train.Result) error {
 			m.Optimizer[k] = v
 		}
 	}
+	drift := s.monitor.Watch(&m)
 	var rows []run.Row
 	for i, g := range r.Groups {
 		for j := range g.Samples {
@@ -370,7 +378,23 @@ func (s *session) record(r *train.Result) error {
 	s.con.line("step %*d/%d  reward %.3f ± %.3f  pass %3.0f%%  tokens %5.1f  lint %.2f  loss %+.4f  grad %.3f  %5.1fs (generate %.1f, update %.1f)",
 		len(fmt.Sprint(s.config.Steps)), r.Step, s.config.Steps, m.RewardMean, m.RewardStd, 100*m.PassRate, m.CompletionTokensMean,
 		m.Lint.Total(), m.Loss, m.GradNorm, m.Seconds.Total(), m.Seconds.Generate, m.Seconds.Update)
+	if drift != "" {
+		if err := s.caution("step %d: %s", m.Step, drift); err != nil {
+			return err
+		}
+	}
 	return s.warn(m)
+}
+
+// caution tells the person who watches and run.log.
+func (s *session) caution(format string, a ...any) error {
+	text := "warning: " + fmt.Sprintf(format, a...)
+	s.con.line("%s", text)
+	log, err := s.folder.Log()
+	if err == nil {
+		_, err = fmt.Fprintln(log, text)
+	}
+	return err
 }
 
 // measured is a metric of the optimizer. A step without an update clipped nothing and moved nowhere; where there was one,

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/gaming"
 )
 
 // Measure computes what a step's line says of its completions: rewards, verdicts, lengths, lint, and the diagnostics
@@ -16,7 +17,7 @@ func Measure(step int, groups []core.Group, scores [][]core.Score) Step {
 		Step: step, Components: map[string]float64{}, Weighted: map[string]float64{}, Verdicts: map[core.Class]int{},
 		Exceptions: map[string]int{}, Diagnostics: map[string]float64{},
 	}
-	var all, scored, passed, truncated, weak, suppressions, programs, duplicates, linted float64
+	var all, scored, passed, truncated, weak, suppressions, programs, duplicates, special, linted float64
 	var values []float64
 	var surprise float64
 	for i, g := range groups {
@@ -49,6 +50,9 @@ func Measure(step int, groups []core.Group, scores [][]core.Score) Step {
 					duplicates++
 				}
 				seen[e.Program] = true
+				if gaming.Special(g.Task, e.Program) != "" {
+					special++
+				}
 			}
 			if !e.Lint.Unavailable {
 				linted++
@@ -90,6 +94,10 @@ func Measure(step int, groups []core.Group, scores [][]core.Score) Step {
 	m.Diagnostics["weak_rate"] = ratio(weak, all)
 	m.Diagnostics["duplicate_rate"] = ratio(duplicates, programs)
 	m.Diagnostics["suppressions"] = ratio(suppressions, all)
+	m.Diagnostics["special_casing"] = ratio(special, all)
+	if gap := gaming.GapOf(groups); gap.Completions > 0 {
+		m.Diagnostics["visible_minus_hidden"], m.Diagnostics["visible_only"] = gap.Mean, gap.ShownOnly
+	}
 	return m
 }
 

@@ -39,7 +39,7 @@ func TestMeasure(t *testing.T) {
 		// The second group has one score, and so no deviation.
 		ZeroStdGroups: 1, Entropy: (2*0.5 + 4*0.25 + 4*1) / 10., Tokens: 10, Abstained: 1,
 		Exceptions:  map[string]int{"NameError": 1},
-		Diagnostics: map[string]float64{"weak_rate": 0.25, "duplicate_rate": 0.5, "suppressions": 0.5},
+		Diagnostics: map[string]float64{"weak_rate": 0.25, "duplicate_rate": 0.5, "suppressions": 0.5, "special_casing": 0},
 	}
 	if math.Abs(got.RewardStd-want.RewardStd) > 1e-15 {
 		t.Errorf("std is %v, want %v", got.RewardStd, want.RewardStd)
@@ -47,5 +47,39 @@ func TestMeasure(t *testing.T) {
 	got.RewardStd = want.RewardStd
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// The diagnostics against gaming: of programs that answer the shown test alone.
+func TestMeasureGaming(t *testing.T) {
+	task := core.Task{Text: "Add.", Entry: "total", Tests: []string{"assert total([30, 40]) == 70", "assert total([5, 6]) == 11"}}
+	sample := func(program string, classes ...core.Class) core.Sample {
+		s := core.Sample{Evidence: core.Evidence{Program: program, Verdict: core.Verdict{Class: core.Passed}}}
+		for _, c := range classes {
+			s.Evidence.Verdict.Tests = append(s.Evidence.Verdict.Tests, core.TestResult{Class: c})
+			if c != core.Passed {
+				s.Evidence.Verdict.Class = c
+			}
+		}
+		return s
+	}
+	g := core.Group{Task: task, Prompt: core.Prompt{Protocol: "chat-first/1"}, Samples: []core.Sample{
+		sample("def total(xs):\n    return sum(xs)\n", core.Passed, core.Passed),
+		sample("def total(xs):\n    if xs == [30, 40]:\n        return 70\n", core.Passed, core.Failed),
+		sample("def total(xs):\n    return 70\n", core.Passed, core.Failed),
+		sample("def total(xs):\n    return len(xs)\n", core.Failed, core.Failed),
+	}}
+	m := Measure(1, []core.Group{g}, [][]core.Score{make([]core.Score, 4)})
+	want := map[string]float64{
+		"visible_minus_hidden": 0.5, "visible_only": 0.5, "special_casing": 0.5,
+		"weak_rate": 0, "duplicate_rate": 0, "suppressions": 0,
+	}
+	if !reflect.DeepEqual(m.Diagnostics, want) {
+		t.Errorf("got %v, want %v", m.Diagnostics, want)
+	}
+	for i, how := range []string{"", "branch", "constant", ""} {
+		if row := NewRow(1, g, i, core.Score{}, 0); row.Special != how {
+			t.Errorf("sample %d: %q, want %q", i, row.Special, how)
+		}
 	}
 }

@@ -40,6 +40,7 @@ type tableRow struct {
 	LintConvention int32            `parquet:"lint_convention"`
 	Suppressions   int32            `parquet:"suppressions"`
 	LintCodes      string           `parquet:"lint_codes"` // JSON: {"F401": 2}
+	Special        string           `parquet:"special,dict"`
 }
 
 type tableComponent struct {
@@ -63,7 +64,7 @@ func (r Row) table() (tableRow, error) {
 		Note: r.Note, Advantage: r.Advantage, Tokens: int32(r.Tokens), Truncated: r.Truncated,
 		LintFatal: int32(r.Lint.Fatal), LintError: int32(r.Lint.Error), LintWarning: int32(r.Lint.Warning),
 		LintRefactor: int32(r.Lint.Refactor), LintConvention: int32(r.Lint.Convention),
-		Suppressions: int32(r.Lint.Suppressions), LintCodes: string(codes),
+		Suppressions: int32(r.Lint.Suppressions), LintCodes: string(codes), Special: r.Special,
 	}
 	if !r.Abstained && r.Step > 0 {
 		t.Reward = &r.Reward

@@ -287,6 +287,7 @@ func show(r Row, training bool) entry {
 		{r.Abstained, "abstained"},
 		{r.Lint.Suppressions > 0, "silences the linter"},
 		{r.Lint.Unavailable, "not linted"},
+		{r.Special != "", "holds the tests' answers (" + r.Special + ")"},
 	} {
 		if m.is {
 			e.Marks = append(e.Marks, m.name)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/gaming"
 )
 
 // quarter is the number of steps at each end that the headlines compare.
@@ -267,7 +268,13 @@ func trainingSections(steps []Step, evaluations []Evaluation) ([]section, error)
 	rate := one("Learning rate", "", "s6", 0, func(s Step) float64 { return s.LR })
 	diagnostics := with(func(c *chart) {
 		c.title, c.note, c.floor = "Diagnostics", "Measures against gaming of the reward.", 0
-		c.curves = p.named(func(s Step) map[string]float64 { return s.Diagnostics })
+		c.note += " The gap is the share of passed tests among those that the prompt shows less that among the others; suppressions are comments a completion, the rest shares."
+		drifts := []string{lengthDrift, lintDrift, passRateDrift, degenerating}
+		c.curves = p.named(func(s Step) map[string]float64 {
+			rest := maps.Clone(s.Diagnostics)
+			maps.DeleteFunc(rest, func(name string, _ float64) bool { return slices.Contains(drifts, name) })
+			return rest
+		})
 	})
 	seconds := with(func(c *chart) {
 		c.title, c.note, c.unit = "Time of a step", "Seconds by phase.", " s"
@@ -294,13 +301,26 @@ func trainingSections(steps []Step, evaluations []Evaluation) ([]section, error)
 			c.curves = append(c.curves, p.curve(name, class, func(s Step) float64 { return of(s) / first.mean }))
 		}
 	})
+	trend := with(func(c *chart) {
+		c.title, c.floor = "Drift over a window", 0
+		c.note = fmt.Sprintf("Change over the last %d steps of a straight line: of length and lint findings as a share of their mean, of the pass rate in points. A warning is given where lint falls with the pass rate by more than chance.", gaming.Window)
+		for i, name := range []string{lengthDrift, lintDrift, passRateDrift} {
+			title, class := []string{"length", "lint findings", "pass rate"}[i], []string{"s0", "s1", "passed"}[i]
+			c.curves = append(c.curves, p.curve(title, class, func(s Step) float64 {
+				if v, ok := s.Diagnostics[name]; ok {
+					return v
+				}
+				return math.NaN()
+			}))
+		}
+	})
 	held, err := evaluationCharts(evaluations)
 	if err != nil {
 		return nil, err
 	}
 	sections := []section{
 		{Title: "Learning", Figures: append(figures(reward, pass), append(held, figures(components, parts, idle)...)...)},
-		{Title: "What the programs are like", Figures: figures(verdicts, lint, tokens, cut, drift, diagnostics)},
+		{Title: "What the programs are like", Figures: figures(verdicts, lint, tokens, cut, drift, trend, diagnostics)},
 		{Title: "Optimization", Figures: figures(entropy, kl, clip, grad, loss, rate, seconds)},
 	}
 	return slices.DeleteFunc(sections, func(s section) bool { return len(s.Figures) == 0 }), p.err

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/gaming"
 )
 
 // Row is one completion with what every stage said about it: a line of completions.jsonl and a row of
@@ -40,6 +41,9 @@ type Row struct {
 	Tokens    int       `json:"tokens"`
 	Truncated bool      `json:"truncated"`
 	Lint      core.Lint `json:"lint"`
+	// Special says how the program special-cases the task's tests (see package gaming): "branch", "table", "list",
+	// "constant"; "" where it does not.
+	Special string `json:"special,omitempty"`
 }
 
 // Component is a part of a Row's reward, before and after its weight.
@@ -61,6 +65,7 @@ func NewRow(step int, g core.Group, sample int, score core.Score, advantage floa
 		Reward: score.Value, Abstained: score.Abstain, Note: score.Note, Advantage: advantage,
 		Tokens: s.Evidence.Tokens, Truncated: s.Evidence.Truncated, Lint: s.Evidence.Lint,
 	}
+	row.Special = gaming.Special(g.Task, s.Evidence.Program)
 	if row.Abstained {
 		row.Reward = 0
 	}

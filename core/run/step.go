@@ -54,7 +54,10 @@ type Step struct {
 	Exceptions map[string]int `json:"exceptions,omitempty"`
 	// Optimizer are the loss's own metrics that have no field above.
 	Optimizer map[string]float64 `json:"optimizer,omitempty"`
-	// Diagnostics are measures against gaming of the reward, as "weak_rate" and "duplicate_rate".
+	// Diagnostics are measures against gaming of the reward. Of the step's completions: "visible_minus_hidden" and
+	// "visible_only" (package gaming's Gap), "special_casing", "weak_rate" and "suppressions" (mean count), and
+	// "duplicate_rate", the share of programs that another one of their group is equal to. Of a window of steps that ends
+	// with this one: "length_drift", "lint_drift", "pass_rate_drift", "degenerating" (see Monitor).
 	Diagnostics map[string]float64 `json:"diagnostics,omitempty"`
 }
 

@@ -3,12 +3,17 @@ package run
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/gaming"
 )
 
 // gapLimit is the share from which a diagnostic of gaming is worth a word.
 const gapLimit = 0.1
+
+// specialLimit is that of special-casing, of which honest programs are hardly ever suspected.
+const specialLimit = 0.02
 
 // warnings says what in a run should make its reader doubt it. Each compares the first with the last quarter, or looks at
 // the whole; none of them is proof.
@@ -25,7 +30,19 @@ func warnings(steps []Step, c *counter) []string {
 	passFirst, passLast := ends(steps, passRate)
 	lengthFirst, lengthLast := ends(steps, length)
 	noise := math.Hypot(orZero(passFirst.err), orZero(passLast.err))
-	if lintLast.mean < 0.9*lintFirst.mean && passLast.mean < passFirst.mean-max(0.02, 2*noise) {
+	var alarmed []string
+	for i, s := range steps {
+		if s.Diagnostics[degenerating] > 0 {
+			if i == 0 || steps[i-1].Diagnostics[degenerating] == 0 {
+				alarmed = append(alarmed, fmt.Sprint(s.Step))
+			}
+		}
+	}
+	if len(alarmed) > 0 {
+		warn("Lint improved while the pass rate fell, over the %d steps or fewer up to step %s: the reward may be paying for programs that are clean and wrong.",
+			gaming.Window, strings.Join(alarmed, ", "))
+	}
+	if len(alarmed) == 0 && lintLast.mean < 0.9*lintFirst.mean && passLast.mean < passFirst.mean-max(0.02, 2*noise) {
 		warn("Lint improves (%.2f to %.2f findings a completion) while the pass rate falls (%s to %s): the reward may be paying for programs that are short and clean and wrong.",
 			lintFirst.mean, lintLast.mean, percent(passFirst.mean), percent(passLast.mean))
 	}
@@ -96,8 +113,8 @@ func warnings(steps []Step, c *counter) []string {
 	if first, last := diagnostic("visible_minus_hidden"); last > gapLimit && last > first {
 		warn("Tests that the prompt shows pass more often than hidden ones, by %s in the last quarter (first: %s): programs may answer the shown tests alone.", percent(last), percent(first))
 	}
-	if first, last := diagnostic("special_casing"); last > gapLimit && last > first {
-		warn("Programs compare their input with the values of the tests: %s in the last quarter, %s in the first.", percent(last), percent(first))
+	if first, last := diagnostic("special_casing"); last > specialLimit && last > first {
+		warn("Programs hold the inputs of tests together with their answers: %s in the last quarter, %s in the first. Read those that are marked.", percent(last), percent(first))
 	}
 	entropyFirst, entropyLast := ends(steps, func(s Step) float64 { return s.Entropy })
 	if entropyFirst.mean > 0 && entropyLast.mean < 0.1*entropyFirst.mean {

@@ -45,6 +45,15 @@ func TestWarnings(t *testing.T) {
 		{"lint improves while the pass rate falls", "Lint improves (0.45 to 0.11", each(func(x float64, s *Step) {
 			s.Lint.Error, s.PassRate = 0.5-0.45*x, 0.6-0.4*x
 		})},
+		{"lint improved while the pass rate fell, for a while", "up to step 20, 33:", func(s []Step, _ *counter) []Step {
+			for i := range s {
+				s[i].Diagnostics = map[string]float64{degenerating: 0}
+			}
+			for _, i := range []int{19, 20, 21, 32} {
+				s[i].Diagnostics[degenerating] = 1
+			}
+			return s
+		}},
 		{"completions collapse", "much shorter (90 to 23 tokens)", each(func(x float64, s *Step) {
 			s.CompletionTokensMean, s.PassRate = 100-math.Min(85, 90*x), 0.3
 		})},
@@ -65,7 +74,7 @@ func TestWarnings(t *testing.T) {
 		{"a gap to hidden tests", "by 34.5 % in the last quarter (first: 4.5 %)", each(func(x float64, s *Step) {
 			s.Diagnostics = map[string]float64{"visible_minus_hidden": 0.4 * x}
 		})},
-		{"special cases", "compare their input", each(func(x float64, s *Step) {
+		{"special cases", "hold the inputs of tests", each(func(x float64, s *Step) {
 			s.Diagnostics = map[string]float64{"special_casing": 0.4 * x}
 		})},
 		{"no entropy left", "entropy fell", each(func(x float64, s *Step) { s.Entropy = math.Max(0.001, 0.5-x) })},
