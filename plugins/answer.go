@@ -12,7 +12,7 @@ func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 func checkScores(scores []core.Score, samples int) error {
 	if len(scores) != samples {
-		return wrong("%d scores for %d samples", len(scores), samples)
+		return wrong("%d scores for %d samples: want one for each, in their order", len(scores), samples)
 	}
 	for i, s := range scores {
 		if !finite(s.Value) {

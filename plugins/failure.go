@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,10 +120,19 @@ func classify(ctx, call context.Context, err error, exited func(time.Duration) (
 		}
 		return Refused, errors.New(s.Message())
 	case codes.ResourceExhausted:
-		return Refused, fmt.Errorf("%s; a message is at most %d MiB: send fewer samples or rows in one call", s.Message(), MaxMessageBytes>>20)
+		return Refused, tooLarge(s.Message())
 	case codes.Unimplemented:
 		return Refused, fmt.Errorf("the plugin does not serve this call: %s", s.Message())
 	default:
 		return Refused, errors.New(s.Message())
 	}
+}
+
+// tooLarge says who must make room for a message, from gRPC's words on it.
+func tooLarge(message string) error {
+	_, rest, _ := strings.Cut(message, "vs. ")
+	if limit, err := strconv.Atoi(strings.TrimRight(rest, ")")); err == nil && limit < MaxMessageBytes {
+		return fmt.Errorf("%s; that is the plugin's own limit: raise its server's largest message to %d MiB, as package plugins and harness_plugin.py do", message, MaxMessageBytes>>20)
+	}
+	return fmt.Errorf("%s; a message is at most %d MiB: send fewer samples or rows in one call", message, MaxMessageBytes>>20)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,6 +63,66 @@ func TestRewardThatFails(t *testing.T) {
 	}
 }
 
+// TestAudit: what no single answer shows, the first question asked twice does.
+func TestAudit(t *testing.T) {
+	scores := [][]core.Score{{{Value: 1}, {Value: 3}}}
+	g := group(8)
+	for i := range g.Samples { // no two are worth the same
+		g.Samples[i].Completion.Tokens = append(make([]int32, 8-i), slices.Repeat([]int32{1}, i)...)
+	}
+	for _, c := range []struct{ do, score, advantages string }{
+		{"nothing", "", ""},
+		{"swap", "Score (8 samples of task 11, asked again): answered wrongly: sample 1 earned 0.75 and, at place 0 of the same group, 0.875", ""},
+		{"random", "asked the same again", "Advantages (2 scores in 1 groups, asked again): answered wrongly: asked the same again, it answered otherwise"},
+	} {
+		t.Run(c.do, func(t *testing.T) {
+			t.Parallel()
+			o := odd(c.do)
+			o.Set["by"] = "tokens"
+			if _, err := openReward(t, o).Score(context.Background(), g); err != nil {
+				t.Errorf("without an audit: %v", err)
+			}
+			o.Audit = true
+			r, opt := openReward(t, o), openOptimizer(t, o)
+			_, err := r.Score(context.Background(), g)
+			told(t, "Score", err, c.score)
+			_, err = opt.Advantages(context.Background(), scores)
+			told(t, "Advantages", err, c.advantages)
+			_, err = opt.Loss(context.Background(), batch(2, 3))
+			told(t, "Loss", err, map[bool]string{true: "Loss (2 rows of 3 tokens, asked again): answered wrongly"}[c.do == "random"])
+			if c.do == "nothing" { // once is enough
+				if _, err := r.Score(context.Background(), g); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// told wants an error with some words, or none.
+func told(t *testing.T, call string, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("%s: %v", call, err)
+	case want != "" && err == nil:
+		t.Errorf("%s: no error, want %q", call, want)
+	case want != "":
+		holds(t, err.Error(), want)
+	}
+}
+
+// TestWhoseLimit: the remedy is with whose limit it is.
+func TestWhoseLimit(t *testing.T) {
+	for message, want := range map[string]string{
+		"grpc: received message larger than max (5000000 vs. 4194304)":     "the plugin's own limit: raise its server's largest message to 256 MiB",
+		"grpc: received message larger than max (300000000 vs. 268435456)": "at most 256 MiB: send fewer samples",
+		"something else": "at most 256 MiB",
+	} {
+		holds(t, tooLarge(message).Error(), message, want)
+	}
+}
+
 func TestOptimizerThatFails(t *testing.T) {
 	scores := [][]core.Score{{{Value: 1}, {Abstain: true}}, {{Value: 0}}}
 	for _, c := range []struct{ do, advantages, loss string }{
@@ -79,22 +140,9 @@ func TestOptimizerThatFails(t *testing.T) {
 			ctx := context.Background()
 			o := openOptimizer(t, odd(c.do))
 			_, err := o.Advantages(ctx, scores)
-			check := func(call string, err error, want string) {
-				if want == "" {
-					if err != nil {
-						t.Errorf("%s: %v", call, err)
-					}
-					return
-				}
-				if err == nil {
-					t.Errorf("%s: no error, want %q", call, want)
-					return
-				}
-				holds(t, err.Error(), want)
-			}
-			check("Advantages", err, c.advantages)
+			told(t, "Advantages", err, c.advantages)
 			_, err = o.Loss(ctx, batch(2, 3))
-			check("Loss", err, c.loss)
+			told(t, "Loss", err, c.loss)
 		})
 	}
 }
@@ -226,7 +274,8 @@ func TestStart(t *testing.T) {
 	}{
 		{"garbage", []string{`printed "Hello! I am a plugin." on standard output`, "standard error instead"}},
 		{"exit", []string{"died: exit status 127", "no such library: libmoon.so"}},
-		{"protocol", []string{"it speaks protocol 7 and this harness protocol 1"}},
+		{"protocol", []string{"it speaks protocol 7 and this harness protocol 1", "it is newer: update harness"}},
+		{"protocol-old", []string{"it speaks protocol 0 and this harness protocol 1", "it is older: build it anew"}},
 		{"netrpc", []string{"net/rpc"}},
 		{"tcp", []string{"must listen on a Unix socket"}},
 		{"name", []string{`it calls itself "somebody-else"`}},

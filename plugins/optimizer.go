@@ -3,6 +3,7 @@ package plugins
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -68,6 +69,8 @@ func (s *optimizerServer) Loss(ctx context.Context, r *wire.LossRequest) (*wire.
 type Optimizer struct {
 	p     *process
 	needs core.Needs
+	// auditedAdvantages and auditedLoss say that there is nothing left to audit.
+	auditedAdvantages, auditedLoss atomic.Bool
 }
 
 var _ core.Optimizer = (*Optimizer)(nil)
@@ -79,6 +82,8 @@ func OpenOptimizer(ctx context.Context, o Options) (*Optimizer, error) {
 		return nil, err
 	}
 	opt := &Optimizer{p: p}
+	opt.auditedAdvantages.Store(!o.Audit)
+	opt.auditedLoss.Store(!o.Audit)
 	err = p.pure(ctx, "Needs", "", func(ctx context.Context, conn *grpc.ClientConn) error {
 		r, err := wire.NewOptimizerServiceClient(conn).Needs(ctx, &wire.NeedsRequest{})
 		opt.needs = core.Needs{Reference: r.GetReference(), Sampler: r.GetSampler(), SkipIdle: r.GetSkipIdle(), SkipTruncated: r.GetSkipTruncated()}
@@ -110,19 +115,15 @@ func (o *Optimizer) Advantages(ctx context.Context, scores [][]core.Score) ([][]
 		n += len(g)
 	}
 	request := &wire.AdvantagesRequest{Groups: groupScoresToWire(scores)}
-	var adv [][]float64
-	err := o.p.pure(ctx, "Advantages", fmt.Sprintf("%d scores in %d groups", n, len(scores)), func(ctx context.Context, conn *grpc.ClientConn) error {
+	ask := func(ctx context.Context, conn *grpc.ClientConn) ([][]float64, error) {
 		r, err := wire.NewOptimizerServiceClient(conn).Advantages(ctx, request)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		adv = advantagesFromWire(r.GetGroups())
-		return checkAdvantages(adv, scores)
-	})
-	if err != nil {
-		return nil, err
+		adv := advantagesFromWire(r.GetGroups())
+		return adv, checkAdvantages(adv, scores)
 	}
-	return adv, nil
+	return audited(ctx, o.p, &o.auditedAdvantages, "Advantages", fmt.Sprintf("%d scores in %d groups", n, len(scores)), ask)
 }
 
 // Loss implements core.Optimizer; its errors are *Error, or say which matrix of b has a wrong shape.
@@ -131,17 +132,34 @@ func (o *Optimizer) Loss(ctx context.Context, b core.Batch) (core.Loss, error) {
 		return core.Loss{}, fmt.Errorf("%s: Loss: %w", o.p.label(), err)
 	}
 	request := batchToWire(b)
-	var loss core.Loss
-	err := o.p.pure(ctx, "Loss", fmt.Sprintf("%d rows of %d tokens", b.Rows, b.Cols), func(ctx context.Context, conn *grpc.ClientConn) error {
+	ask := func(ctx context.Context, conn *grpc.ClientConn) (core.Loss, error) {
 		r, err := wire.NewOptimizerServiceClient(conn).Loss(ctx, request)
 		if err != nil {
-			return err
+			return core.Loss{}, err
 		}
-		loss = lossFromWire(r)
-		return checkLoss(loss, b)
+		loss := lossFromWire(r)
+		return loss, checkLoss(loss, b)
+	}
+	return audited(ctx, o.p, &o.auditedLoss, "Loss", fmt.Sprintf("%d rows of %d tokens", b.Rows, b.Cols), ask)
+}
+
+// audited makes a call that may be repeated, and where done is not yet set repeats it to compare the answers.
+func audited[T any](ctx context.Context, p *process, done *atomic.Bool, call, sent string, ask func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
+	var answer, none T
+	err := p.pure(ctx, call, sent, func(ctx context.Context, conn *grpc.ClientConn) (err error) {
+		answer, err = ask(ctx, conn)
+		return err
 	})
 	if err != nil {
-		return core.Loss{}, err
+		return none, err
 	}
-	return loss, nil
+	if done.CompareAndSwap(false, true) {
+		err := p.pure(ctx, call, sent+", asked again", func(ctx context.Context, conn *grpc.ClientConn) error {
+			return auditSame(answer, func() (T, error) { return ask(ctx, conn) })
+		})
+		if err != nil {
+			return none, err
+		}
+	}
+	return answer, nil
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -58,6 +59,9 @@ type Options struct {
 	Timeout time.Duration
 	// Host is offered to the plugin; nil offers nothing.
 	Host Host
+	// Audit asks the first question of each kind a second time and refuses a plugin that answers otherwise: a run that is
+	// killed and resumed asks again too.
+	Audit bool
 }
 
 // process is a plugin that can be started again: it owns at most one running instance.
@@ -224,7 +228,7 @@ func (p *process) start(ctx context.Context) (*instance, error) {
 		SkipHostEnv:      true, // it is in run.cmd.Env, where Options.Env can win over it
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		AutoMTLS:         true,
-		StartTimeout:     startTimeout,
+		StartTimeout:     p.startTimeout(),
 		Logger:           hclog.NewNullLogger(),
 		Stderr:           run.tail.writer(),
 		SyncStdout:       run.tail.writer(),
@@ -241,7 +245,7 @@ func (p *process) start(ctx context.Context) (*instance, error) {
 	select {
 	case <-done:
 		if err != nil {
-			cause, told := startFailure(err, run)
+			cause, told := startFailure(err, run, p.startTimeout())
 			e := p.failure("Start", "", cause, told, run)
 			run.end()
 			return nil, e
@@ -253,6 +257,14 @@ func (p *process) start(ctx context.Context) (*instance, error) {
 		run.end()
 		return nil, p.failure("Start", "", Cancelled, context.Cause(ctx), run)
 	}
+}
+
+// startTimeout is how long the handshake may take. A policy's calls may be quicker than the loading of its libraries.
+func (p *process) startTimeout() time.Duration {
+	if p.kind == KindPolicy || p.opts.Timeout < 0 {
+		return startTimeout
+	}
+	return min(startTimeout, p.opts.Timeout)
 }
 
 // connect waits for the handshake and dials.
@@ -282,7 +294,7 @@ func (r *instance) connect(config *goplugin.ClientConfig) error {
 }
 
 // startFailure puts go-plugin's words on a start into ours.
-func startFailure(err error, r *instance) (Cause, error) {
+func startFailure(err error, r *instance, patience time.Duration) (Cause, error) {
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "Failed to read any lines") || strings.Contains(text, "exited before we could connect"):
@@ -296,11 +308,15 @@ func startFailure(err error, r *instance) (Cause, error) {
 		line, _, _ = strings.Cut(line, "\n")
 		return Wrong, fmt.Errorf("it printed %.80q on standard output where the handshake belongs; print to standard error instead, and nothing before Serve", line)
 	case strings.Contains(text, "timeout while waiting"):
-		return Hung, fmt.Errorf("no handshake within %v", startTimeout)
+		return Hung, fmt.Errorf("no handshake within %v", patience)
 	case strings.Contains(text, "incompatible"):
 		_, versions, _ := strings.Cut(text, "Plugin version: ")
 		theirs, _, _ := strings.Cut(versions, ",")
-		return Refused, fmt.Errorf("it speaks protocol %s and this harness protocol %d: build it against a package plugins of protocol %d", theirs, Protocol, Protocol)
+		mend := "it is newer: update harness, or use the plugin's build"
+		if n, err := strconv.Atoi(strings.TrimSpace(theirs)); err == nil && n < Protocol {
+			mend = "it is older: build it anew against a package plugins"
+		}
+		return Refused, fmt.Errorf("it speaks protocol %s and this harness protocol %d; %s of protocol %d", theirs, Protocol, mend, Protocol)
 	case strings.Contains(text, "unsupported plugin protocol"):
 		return Refused, errors.New("it speaks net/rpc, and the harness gRPC")
 	case strings.Contains(text, "exec format error"):

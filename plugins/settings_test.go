@@ -17,14 +17,14 @@ func TestSettings(t *testing.T) {
 		want     string // of the resolved settings
 		says     string // of the error
 	}{
-		{name: "defaults", want: `{"do":"nothing","mark":"","size":0,"rate":1,"list":null,"map":{"a":1},"on":false,"big":0}`},
+		{name: "defaults", want: `{"do":"nothing","mark":"","size":0,"rate":1,"list":null,"map":{"a":1},"on":false,"big":0,"by":"tests"}`},
 		{name: "JSON", settings: `{"size": 7, "map": {"b": 2}}`, want: `"size":7,"rate":1,"list":null,"map":{"a":1,"b":2}`},
 		{
 			name: "words by type", set: map[string]string{"size": "3", "rate": "0.5", "list": "x, y", "map.b": "4", "on": "true", "big": "18446744073709551615"},
 			want: `"size":3,"rate":0.5,"list":["x","y"],"map":{"a":1,"b":4},"on":true,"big":18446744073709551615`,
 		},
 		{name: "a word wins over JSON", settings: `{"size": 7}`, set: map[string]string{"size": "8"}, want: `"size":8`},
-		{name: "unknown", settings: `{"sise": 7}`, says: "settings: sise: there is no such setting; did you mean size? there are big, do, list"},
+		{name: "unknown", settings: `{"sise": 7}`, says: "settings: sise: there is no such setting; did you mean size? there are big, by, do, list"},
 		{name: "unknown word", set: map[string]string{"raet": "1"}, says: "raet: there is no such setting; did you mean rate?"},
 		{name: "wrong type", settings: `{"size": "many"}`, says: "settings: size: want integer, got string"},
 		{name: "wrong type inside", settings: `{"map": {"a": "x"}}`, says: "settings: map.a: want number, got string"},

@@ -38,13 +38,17 @@ func (s *suite) reward(ctx context.Context) {
 		{"odd texts", func(ctx context.Context) error { _, err := r.Score(ctx, odd()); return err }},
 		{"deterministic", func(ctx context.Context) error { return sameScores(ctx, r, Group(20), Group(20), nil) }},
 		{"order", func(ctx context.Context) error {
-			g, back, order := Group(20), Group(20), make([]int, 20)
+			// All but the last move up by one. Mirrored samples would hide an answer that is mirrored, and turned ones one that is turned.
+			g, moved, order := Group(20), Group(20), make([]int, 20)
 			for i := range order {
-				order[i] = 19 - i
-				back.Samples[i] = g.Samples[19-i]
-				back.Samples[i].Index = i
+				if order[i] = i; i < 19 {
+					order[i] = (i + 1) % 19
+				}
+				moved.Samples[i] = g.Samples[order[i]]
+				moved.Samples[i].Index = i
 			}
-			return sameScores(ctx, r, g, back, order)
+			// x[order[i]] and y[i] are of one sample
+			return sameScores(ctx, r, moved, g, order)
 		}},
 		{"infrastructure abstains", func(ctx context.Context) error { return abstains(ctx, r) }},
 		{"calls at the same time", func(ctx context.Context) error { return together(ctx, r) }},

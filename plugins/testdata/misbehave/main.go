@@ -1,14 +1,20 @@
 // Command misbehave is a plugin that does what its first setting says, for the tests of package plugins. Its file's name says
-// which kind it is.
+// which kind it is. Told nothing, it is a good plugin: a reward for odd tokens, or REINFORCE with the group's mean.
+//
+// In a run the settings are part of the manifest, so there $MISBEHAVE says what to do, and when; see disturbed.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +23,7 @@ import (
 )
 
 type settings struct {
-	Do   string             `json:"do" doc:"what to do wrong" enum:"nothing,die,die-once,hang,nan,inf,abstain-nan,few,many,error,panic,exit,masked,chatter,configure-error,host,slow,env,component"`
+	Do   string             `json:"do" doc:"what to do wrong" enum:"nothing,die,die-once,hang,nan,inf,abstain-nan,few,many,error,panic,exit,masked,chatter,configure-error,host,slow,env,component,swap,random,abstain,large,wait"`
 	Mark string             `json:"mark" doc:"a file that remembers what was done once"`
 	Size int                `json:"size" doc:"a number" min:"0" max:"100"`
 	Rate float64            `json:"rate" doc:"another" exclusiveMin:"0"`
@@ -25,10 +31,41 @@ type settings struct {
 	Map  map[string]float64 `json:"map" doc:"numbers"`
 	On   bool               `json:"on" doc:"a switch"`
 	Big  uint64             `json:"big" doc:"a seed"`
+	By   string             `json:"by" doc:"what a good reward is for" enum:"tests,tokens"`
 }
 
 func defaults() settings {
-	return settings{Do: "nothing", Rate: 1, Map: map[string]float64{"a": 1}}
+	return settings{Do: "nothing", Rate: 1, Map: map[string]float64{"a": 1}, By: "tests"}
+}
+
+// disturbed returns the settings for one call. $MISBEHAVE is CALL:N:DO: DO in the N-th call of CALL, and in all later ones
+// where N ends in "+". The file $MISBEHAVE_COUNT has a byte for each call of CALL, whichever process was asked.
+func (s settings) disturbed(call string) settings {
+	at, do, ok := strings.Cut(strings.TrimPrefix(os.Getenv("MISBEHAVE"), call+":"), ":")
+	if !ok || !strings.HasPrefix(os.Getenv("MISBEHAVE"), call+":") {
+		return s
+	}
+	f, err := os.OpenFile(os.Getenv("MISBEHAVE_COUNT"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.WriteString(".")
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		log.Fatal(err)
+	}
+	from, open := strings.CutSuffix(at, "+")
+	n, err := strconv.ParseInt(from, 10, 64)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if st.Size() == n || open && st.Size() > n {
+		s.Do = do
+	}
+	return s
 }
 
 // wrong does what the settings ask for before an answer is made.
@@ -52,6 +89,13 @@ func (s settings) wrong(ctx context.Context) error {
 		case <-time.After(time.Minute):
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	case "wait":
+		fmt.Fprintln(os.Stderr, "waiting for a word")
+		for word := os.Getenv("MISBEHAVE_COUNT") + ".go"; ; time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Stat(word); err == nil || ctx.Err() != nil {
+				return ctx.Err()
+			}
 		}
 	case "error":
 		return errors.New("the moon is in the wrong house")
@@ -77,17 +121,31 @@ func (r *reward) UseHost(h plugins.Host) error {
 }
 
 func (r *reward) Score(ctx context.Context, g core.Group) ([]core.Score, error) {
-	if err := r.wrong(ctx); err != nil {
+	now := r.disturbed("Score")
+	if err := now.wrong(ctx); err != nil {
 		return nil, err
 	}
 	out := make([]core.Score, len(g.Samples))
 	for i, s := range g.Samples {
 		out[i].Value = s.Evidence.Verdict.TestsPassed()
+		if r.By == "tokens" {
+			out[i].Value = oddTokens(s.Completion.Tokens)
+		}
 	}
 	if len(out) == 0 {
 		return out, nil
 	}
-	switch r.Do {
+	switch now.Do {
+	case "swap":
+		slices.Reverse(out)
+	case "random":
+		out[0].Value = rand.Float64()
+	case "abstain":
+		for i := range out {
+			out[i] = core.Score{Abstain: true}
+		}
+	case "large":
+		out[0].Note = strings.Repeat("n", 5<<20)
 	case "nan":
 		out[0].Value = math.NaN()
 	case "inf":
@@ -116,27 +174,50 @@ func (r *reward) Score(ctx context.Context, g core.Group) ([]core.Score, error) 
 	return out, nil
 }
 
+// oddTokens returns the share of tokens with an odd id.
+func oddTokens(ids []int32) float64 {
+	n := 0.0
+	for _, id := range ids {
+		n += float64(id & 1)
+	}
+	return n / float64(max(1, len(ids)))
+}
+
 type optimizer struct{ settings }
 
 func (o optimizer) Needs() core.Needs { return core.Needs{Reference: o.On, SkipIdle: true} }
 
 func (o optimizer) Advantages(ctx context.Context, scores [][]core.Score) ([][]float64, error) {
-	if err := o.wrong(ctx); err != nil {
+	now := o.disturbed("Advantages")
+	if err := now.wrong(ctx); err != nil {
 		return nil, err
 	}
 	out := make([][]float64, len(scores))
-	for g := range scores {
-		out[g] = make([]float64, len(scores[g]))
+	for g, group := range scores {
+		out[g] = make([]float64, len(group))
+		mean, n := 0.0, 0.0
+		for _, s := range group {
+			if !s.Abstain {
+				mean, n = mean+s.Value, n+1
+			}
+		}
+		for i, s := range group {
+			if !s.Abstain {
+				out[g][i] = s.Value - mean/n
+			}
+		}
 	}
 	switch {
 	case len(out) == 0 || len(out[0]) == 0:
-	case o.Do == "nan":
+	case now.Do == "nan":
 		out[0][0] = math.NaN()
-	case o.Do == "few":
+	case now.Do == "few":
 		return out[1:], nil
-	case o.Do == "many":
+	case now.Do == "many":
 		out[0] = append(out[0], 0)
-	case o.Do == "masked":
+	case now.Do == "random":
+		out[0][0] = rand.Float64()
+	case now.Do == "masked":
 		for i := range out[0] {
 			out[0][i] = 1
 		}
@@ -145,22 +226,33 @@ func (o optimizer) Advantages(ctx context.Context, scores [][]core.Score) ([][]f
 }
 
 func (o optimizer) Loss(ctx context.Context, b core.Batch) (core.Loss, error) {
-	if err := o.wrong(ctx); err != nil {
+	now := o.disturbed("Loss")
+	if err := now.wrong(ctx); err != nil {
 		return core.Loss{}, err
 	}
 	l := core.Loss{Grad: make([]float64, b.Rows*b.Cols)}
-	switch {
-	case o.Do == "nan":
+	tokens := max(1, b.TotalTokens)
+	for i, on := range b.Mask {
+		if on {
+			a := b.Advantages[i/b.Cols] / float64(tokens)
+			l.Value -= a * b.LogProbs[i]
+			l.Grad[i] = -a
+		}
+	}
+	switch now.Do {
+	case "nan":
 		l.Value = math.NaN()
-	case o.Do == "inf":
+	case "inf":
 		l.Grad[0] = math.Inf(-1)
-	case o.Do == "few":
+	case "few":
 		l.Grad = l.Grad[1:]
-	case o.Do == "masked":
+	case "random":
+		l.Value = rand.Float64()
+	case "masked":
 		for i := range l.Grad {
 			l.Grad[i] = 1
 		}
-	case o.Do == "component":
+	case "component":
 		l.Metrics = map[string]float64{"odd": math.NaN()}
 	}
 	return l, nil
@@ -263,6 +355,7 @@ func (p policy) LoadState(_ context.Context, file string) error {
 }
 
 func configure[T any](s settings, v T) (T, error) {
+	s = s.disturbed("Configure")
 	if s.Do == "configure-error" {
 		var none T
 		return none, &plugins.BadSetting{Name: "do", Err: errors.New("asks for too much")}
@@ -286,8 +379,9 @@ func main() {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "no such library: libmoon.so")
 		os.Exit(127)
-	case "protocol":
-		fmt.Println("1|7|unix|/nowhere|grpc|")
+	case "protocol", "protocol-old":
+		version := map[string]int{"protocol": 7, "protocol-old": 0}[os.Getenv("MISBEHAVE_START")]
+		fmt.Printf("1|%d|unix|/nowhere|grpc|\n", version)
 		time.Sleep(time.Minute)
 	case "netrpc":
 		fmt.Println("1|1|unix|/nowhere|netrpc|")
