@@ -38,6 +38,8 @@ run that was never stopped.
 Examples:
    harness run --optimizer gspo --reward combined --steps 100
    harness run --optimizer grpo --reward unit-tests --benchmark mbpp --eval-every 50 --set beta=0.04
+   harness run --optimizer dapo --reward unit-tests --dynamic-sampling 3 --mini-batches 2
+   harness run --optimizer gspo --reward unit-tests --iterations 2 --curriculum pass-rate
    harness run --resume runs/20260101-120000-gspo-combined`,
 		Flags: runFlags(),
 		Action: func(c *cli.Context) error {
@@ -165,6 +167,8 @@ type session struct {
 	heldOut []rollout.Question
 	split   string
 	plugins []plugins.Info
+	// results is the sha256 of the results that a curriculum begins with, or "".
+	results string
 	folder  *run.Folder
 	last    *run.Step
 	monitor *run.Monitor
@@ -190,6 +194,11 @@ func openSession(ctx context.Context, p *parts, config runConfig) (*session, err
 	if err != nil {
 		return nil, err
 	}
+	rates, results, err := openCurriculum(config, questions)
+	if err != nil {
+		return nil, err
+	}
+	s.results = results
 	if config.EvalEvery > 0 {
 		if s.split = config.EvalSplit; s.split == "" {
 			s.split = s.data.heldOut
@@ -231,7 +240,10 @@ func openSession(ctx context.Context, p *parts, config runConfig) (*session, err
 	s.plugins = append(infos, optimizer.Plugin(), s.policy.Plugin())
 	s.loop = train.Loop{
 		Config: config.train(), Questions: questions, Policy: s.policy, Optimizer: optimizer, Reward: reward,
-		Collector: rollout.Collector{Judge: s.judge.judge, Workers: s.judge.workers},
+		Collector: rollout.Collector{Judge: s.judge.judge, Workers: s.judge.workers}, PassRates: rates,
+	}
+	if optimizer.Plugin().Name == "dapo" && config.Dynamic == 0 {
+		p.con.line("note: DAPO's paper replaces groups whose rewards are all the same; --dynamic-sampling N does so, and is off")
 	}
 	return s, nil
 }
@@ -258,6 +270,9 @@ func (s *session) manifest(ctx context.Context) (run.Manifest, error) {
 			"harness": buildVersion(), "go": runtime.Version(), "prompt": s.config.Prompt,
 		},
 		SHA256: map[string]string{"data": s.data.sha256, "model": info.SHA256},
+	}
+	if s.results != "" {
+		m.SHA256["curriculum"] = s.results
 	}
 	maps.Copy(m.Versions, s.judge.versions)
 	maps.Copy(m.SHA256, s.judge.sha256)
@@ -292,6 +307,9 @@ func (s *session) train(ctx context.Context, stop <-chan struct{}) error {
 		first = r.Step + 1
 		if r.Dir != "" {
 			if err := s.policy.LoadState(ctx, filepath.Join(r.Dir, stateFile)); err != nil {
+				return err
+			}
+			if err := s.restore(r); err != nil {
 				return err
 			}
 		}
@@ -342,9 +360,31 @@ func (s *session) train(ctx context.Context, stop <-chan struct{}) error {
 // adapterFolder is the name of the adapter within a checkpoint.
 const adapterFolder = "adapter"
 
+// loopState is what a checkpoint keeps of the loop itself.
+type loopState struct {
+	// PassRates is the curriculum's; nil without one.
+	PassRates []train.TaskRate `json:"pass_rates,omitempty"`
+}
+
+// restore gives the loop back what a checkpoint kept of it.
+func (s *session) restore(from *run.Checkpoint) error {
+	if s.loop.PassRates == nil {
+		return nil
+	}
+	var state loopState
+	if err := json.Unmarshal(from.State, &state); err != nil {
+		return fmt.Errorf("the checkpoint of step %d: its state: %w", from.Step, err)
+	}
+	return s.loop.PassRates.Restore(state.PassRates)
+}
+
 // checkpoint saves what going on needs, and the adapter as it is now.
 func (s *session) checkpoint(ctx context.Context, step int) error {
-	return s.folder.Checkpoint(step, nil, func(dir string) error {
+	var state loopState
+	if s.loop.PassRates != nil {
+		state.PassRates = s.loop.PassRates.State()
+	}
+	return s.folder.Checkpoint(step, state, func(dir string) error {
 		if err := s.policy.SaveAdapter(ctx, filepath.Join(dir, adapterFolder)); err != nil {
 			return err
 		}
@@ -358,17 +398,20 @@ func (s *session) record(r *train.Result) error {
 	m.Loss, m.GradNorm, m.LR = r.Loss, r.GradNorm, r.LR
 	m.Seconds = run.Seconds{Generate: r.Seconds.Generate, Verify: r.Seconds.Verify, Score: r.Seconds.Score, Update: r.Seconds.Update}
 	m.KL, m.ClipLow, m.ClipHigh = measured(r, "kl"), measured(r, "clip_low"), measured(r, "clip_high")
-	m.Optimizer = map[string]float64{"updates": float64(r.Updates)}
+	m.Optimizer = map[string]float64{"updates": float64(len(r.Updates))}
 	for k, v := range r.Metrics {
 		if k != "kl" && k != "clip_low" && k != "clip_high" {
 			m.Optimizer[k] = v
 		}
 	}
 	drift := s.monitor.Watch(&m)
+	m.Sampling, m.Updates = s.sampling(r), s.updates(r)
 	var rows []run.Row
 	for i, g := range r.Groups {
 		for j := range g.Samples {
-			rows = append(rows, run.NewRow(r.Step, g, j, r.Scores[i][j], r.Advantages[i][j]))
+			row := run.NewRow(r.Step, g, j, r.Scores[i][j], r.Advantages[i][j])
+			row.Dropped = !r.Kept[i]
+			rows = append(rows, row)
 		}
 	}
 	if err := s.folder.AppendStep(m, rows); err != nil {
@@ -383,7 +426,46 @@ func (s *session) record(r *train.Result) error {
 			return err
 		}
 	}
-	return s.warn(m)
+	if x := r.Sampled; x.Dropped > 0 {
+		s.con.line("  %d of %d groups taught nothing and were left out; %d further completions in %d rounds", x.Dropped, len(r.Groups), x.Extra, x.Rounds-1)
+		if x.Missing > 0 {
+			s.con.line("  dynamic sampling reached its bound: this step trained on %d of %d groups", s.config.Prompts-x.Missing, s.config.Prompts)
+		}
+	}
+	return s.warn(m, len(r.Groups))
+}
+
+// sampling is what a step's line says of how its tasks were chosen; nil without dynamic sampling and curriculum.
+func (s *session) sampling(r *train.Result) map[string]float64 {
+	if s.config.Dynamic == 0 && r.Curriculum == nil {
+		return nil
+	}
+	m := map[string]float64{}
+	maps.Copy(m, r.Curriculum)
+	if s.config.Dynamic > 0 {
+		x := r.Sampled
+		m["groups_sampled"], m["groups_dropped"] = float64(len(r.Groups)), float64(x.Dropped)
+		m["groups_trained"], m["extra_completions"] = float64(len(r.Groups)-x.Dropped), float64(x.Extra)
+		m["rounds"], m["bound_reached"] = float64(x.Rounds), float64(min(x.Missing, 1))
+	}
+	return m
+}
+
+// updates are a step's updates one by one, where it may make more than one.
+func (s *session) updates(r *train.Result) []run.Update {
+	each := s.config.Iterations * s.config.MiniBatches
+	if each == 1 {
+		return nil
+	}
+	var out []run.Update
+	for _, u := range r.Updates {
+		out = append(out, run.Update{
+			Number:    (r.Step-1)*each + (u.Iteration-1)*s.config.MiniBatches + u.MiniBatch,
+			Iteration: u.Iteration, MiniBatch: u.MiniBatch, Rows: u.Rows, Tokens: u.Tokens,
+			Loss: u.Loss, GradNorm: u.GradNorm, Optimizer: u.Metrics,
+		})
+	}
+	return out
 }
 
 // caution tells the person who watches and run.log.
@@ -401,15 +483,15 @@ func (s *session) caution(format string, a ...any) error {
 // what the optimizer did not report was not measured.
 func measured(r *train.Result, name string) float64 {
 	v, ok := r.Metrics[name]
-	if !ok && r.Updates > 0 {
+	if !ok && len(r.Updates) > 0 {
 		return math.NaN()
 	}
 	return v
 }
 
 // warn says what would otherwise be found out after hours.
-func (s *session) warn(m run.Step) error {
-	n := s.config.Prompts * s.config.Group
+func (s *session) warn(m run.Step, groups int) error {
+	n := groups * s.config.Group
 	if m.Verdicts[core.Infrastructure] > 0 {
 		s.con.line("warning: %d of %d completions could not be verified and abstain; see run.log and harness doctor", m.Verdicts[core.Infrastructure], n)
 	}
@@ -419,7 +501,7 @@ func (s *session) warn(m run.Step) error {
 	if m.TruncatedRate == 1 {
 		s.con.line("warning: every completion was cut at %d tokens; raise --max-tokens", s.config.MaxTokens)
 	}
-	if m.ZeroStdGroups == s.config.Prompts {
+	if m.ZeroStdGroups == groups {
 		s.con.line("note: all completions of each task earned the same; this step teaches nothing")
 	}
 	return nil

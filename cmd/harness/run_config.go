@@ -45,6 +45,11 @@ type runConfig struct {
 	LoRAAlpha   float64           `json:"lora_alpha" yaml:"lora-alpha"`
 	Iterations  int               `json:"iterations" yaml:"iterations"`
 	MiniBatches int               `json:"mini_batches" yaml:"mini-batches"`
+	Dynamic     int               `json:"dynamic_sampling" yaml:"dynamic-sampling"`
+	Curriculum  string            `json:"curriculum" yaml:"curriculum"`
+	CurrDecay   float64           `json:"curriculum_decay" yaml:"curriculum-decay"`
+	CurrFloor   float64           `json:"curriculum_floor" yaml:"curriculum-floor"`
+	CurrFrom    string            `json:"curriculum_from,omitempty" yaml:"curriculum-from"`
 	Seed        uint64            `json:"seed" yaml:"seed"`
 	DType       string            `json:"dtype" yaml:"dtype"`
 	Device      string            `json:"device" yaml:"device"`
@@ -107,6 +112,11 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "steps", Value: 100, Usage: "number of steps", Category: loop},
 		&cli.IntFlag{Name: "prompts", Value: 4, Usage: "tasks in a step", Category: loop},
 		&cli.IntFlag{Name: "group", Value: 8, Usage: "completions for each task", Category: loop},
+		&cli.IntFlag{Name: "dynamic-sampling", Usage: "up to `N` times a step, ask other tasks in place of those whose completions all earned the same; 0: train on what was drawn", Category: loop},
+		&cli.StringFlag{Name: "curriculum", Value: "none", Usage: "none: tasks in shuffled epochs; pass-rate: prefer tasks that are neither always nor never passed", Category: loop},
+		&cli.Float64Flag{Name: "curriculum-decay", Value: 0.99, Usage: "what of an observed pass rate is left after a step", Category: loop},
+		&cli.Float64Flag{Name: "curriculum-floor", Value: 0.1, Usage: "least weight of a task, where 1 is that of one passed half the time", Category: loop},
+		&cli.StringFlag{Name: "curriculum-from", Usage: "begin with the pass rates of an evaluation or run in `DIR`, or of a file of results", Category: loop},
 		&cli.IntFlag{Name: "max-tokens", Value: 256, Usage: "longest completion", Category: loop},
 		&cli.Float64Flag{Name: "temperature", Value: 1, Usage: "divides the logits", Category: loop},
 		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "sample from the most probable tokens that sum to this; 1: all", Category: loop},
@@ -183,6 +193,8 @@ func configOf(c *cli.Context) runConfig {
 		Beta1: c.Float64("adam-beta1"), Beta2: c.Float64("adam-beta2"), AdamEps: c.Float64("adam-eps"),
 		WeightDecay: c.Float64("weight-decay"), MaxGradNorm: c.Float64("max-grad-norm"),
 		LoRARank: c.Int("lora-rank"), LoRAAlpha: c.Float64("lora-alpha"), Iterations: c.Int("iterations"), MiniBatches: c.Int("mini-batches"),
+		Dynamic: c.Int("dynamic-sampling"), Curriculum: c.String("curriculum"), CurrDecay: c.Float64("curriculum-decay"),
+		CurrFloor: c.Float64("curriculum-floor"), CurrFrom: c.String("curriculum-from"),
 		Seed: c.Uint64("seed"), DType: c.String("dtype"), Device: c.String("device"), Threads: c.Int("threads"),
 		EvalEvery: c.Int("eval-every"), EvalSplit: c.String("eval-split"), EvalTasks: c.Int("eval-tasks"),
 		EvalSamples: c.Int("eval-samples"), EvalTemp: c.Float64("eval-temperature"), SaveEvery: c.Int("save-every"),
@@ -214,10 +226,17 @@ func (r runConfig) validate() error {
 		return usagef("--eval-samples %d with --eval-temperature 0 gives the same completion %d times; raise the temperature, as 0.8", r.EvalSamples, r.EvalSamples)
 	case r.SaveEvery < 1:
 		return usagef("--save-every is %d; want at least 1", r.SaveEvery)
+	case r.Curriculum != "none" && r.Curriculum != "pass-rate":
+		return usagef("--curriculum is %q; want none or pass-rate", r.Curriculum)
+	case r.CurrFrom != "" && r.Curriculum == "none":
+		return usagef("--curriculum-from %s needs --curriculum pass-rate", r.CurrFrom)
 	case r.LoRARank < 1 || !(r.LoRAAlpha > 0):
 		return usagef("--lora-rank %d --lora-alpha %v: both must be above 0", r.LoRARank, r.LoRAAlpha)
 	}
 	if err := r.train().Validate(); err != nil {
+		return usagef("--%w", err)
+	}
+	if _, err := train.NewPassRates(r.CurrDecay, r.CurrFloor); err != nil {
 		return usagef("--%w", err)
 	}
 	return r.Judge.validate()
@@ -241,7 +260,7 @@ func (j judgeConfig) validate() error {
 func (r runConfig) train() train.Config {
 	return train.Config{
 		Steps: r.Steps, Prompts: r.Prompts, Group: r.Group, MaxTokens: r.MaxTokens,
-		Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK, Iterations: r.Iterations, MiniBatches: r.MiniBatches,
+		Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK, Iterations: r.Iterations, MiniBatches: r.MiniBatches, DynamicSampling: r.Dynamic,
 		AdamW: core.AdamW{
 			LR: r.LR, Beta1: r.Beta1, Beta2: r.Beta2, Eps: r.AdamEps, WeightDecay: r.WeightDecay, MaxGradNorm: r.MaxGradNorm,
 		},

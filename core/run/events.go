@@ -188,7 +188,7 @@ func text(tag, content string) []byte {
 	return message(nil, summaryValue, v)
 }
 
-// stepEvents returns the records of a step: its numbers, its best and its worst completion, and its durations in an event
+// stepEvents returns the records of a step: its numbers, those of its updates, its best and its worst completion, and its durations in an event
 // of their own.
 func stepEvents(s Step, rows []Row, at time.Time) [][]byte {
 	var n scalars
@@ -213,9 +213,18 @@ func stepEvents(s Step, rows []Row, at time.Time) [][]byte {
 	n.add("optimizer/grad_norm", s.GradNorm)
 	n.add("optimizer/lr", s.LR)
 	addAll(&n, "optimizer/", s.Optimizer)
+	addAll(&n, "sampling/", s.Sampling)
 	addAll(&n, "diagnostics/", s.Diagnostics)
 	n.add("tokens", float64(s.Tokens))
 	records := [][]byte{frame(message(event(at, s.Step), eventSummary, n))}
+	for _, u := range s.Updates { // a point of its own for each, at its number instead of the step's
+		var n scalars
+		n.add("update/loss", u.Loss)
+		n.add("update/grad_norm", u.GradNorm)
+		n.add("update/rows", float64(u.Rows))
+		addAll(&n, "update/", u.Optimizer)
+		records = append(records, frame(message(event(at, u.Number), eventSummary, n)))
+	}
 
 	if len(rows) > 0 {
 		best := slices.MaxFunc(rows, byReward)

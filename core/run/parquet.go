@@ -41,6 +41,7 @@ type tableRow struct {
 	Suppressions   int32            `parquet:"suppressions"`
 	LintCodes      string           `parquet:"lint_codes"` // JSON: {"F401": 2}
 	Special        string           `parquet:"special,dict"`
+	Dropped        bool             `parquet:"dropped"`
 }
 
 type tableComponent struct {
@@ -65,6 +66,7 @@ func (r Row) table() (tableRow, error) {
 		LintFatal: int32(r.Lint.Fatal), LintError: int32(r.Lint.Error), LintWarning: int32(r.Lint.Warning),
 		LintRefactor: int32(r.Lint.Refactor), LintConvention: int32(r.Lint.Convention),
 		Suppressions: int32(r.Lint.Suppressions), LintCodes: string(codes), Special: r.Special,
+		Dropped: r.Dropped,
 	}
 	if !r.Abstained && r.Step > 0 {
 		t.Reward = &r.Reward

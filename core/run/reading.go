@@ -288,6 +288,7 @@ func show(r Row, training bool) entry {
 		{r.Lint.Suppressions > 0, "silences the linter"},
 		{r.Lint.Unavailable, "not linted"},
 		{r.Special != "", "holds the tests' answers (" + r.Special + ")"},
+		{r.Dropped, "not trained on"},
 	} {
 		if m.is {
 			e.Marks = append(e.Marks, m.name)

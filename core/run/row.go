@@ -44,6 +44,8 @@ type Row struct {
 	// Special says how the program special-cases the task's tests (see package gaming): "branch", "table", "list",
 	// "constant"; "" where it does not.
 	Special string `json:"special,omitempty"`
+	// Dropped says that dynamic sampling left the completion's group out of the update.
+	Dropped bool `json:"dropped,omitempty"`
 }
 
 // Component is a part of a Row's reward, before and after its weight.

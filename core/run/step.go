@@ -54,11 +54,34 @@ type Step struct {
 	Exceptions map[string]int `json:"exceptions,omitempty"`
 	// Optimizer are the loss's own metrics that have no field above.
 	Optimizer map[string]float64 `json:"optimizer,omitempty"`
+	// Sampling says how the step's tasks were chosen and which groups were left out, as "groups_dropped" and "bound_reached";
+	// where tasks come in epochs and no group is left out it is empty.
+	Sampling map[string]float64 `json:"sampling,omitempty"`
+	// Updates are the parameter updates one by one, where a step makes more than one; Loss, GradNorm and Optimizer are their
+	// means.
+	Updates []Update `json:"updates,omitempty"`
 	// Diagnostics are measures against gaming of the reward. Of the step's completions: "visible_minus_hidden" and
 	// "visible_only" (package gaming's Gap), "special_casing", "weak_rate" and "suppressions" (mean count), and
 	// "duplicate_rate", the share of programs that another one of their group is equal to. Of a window of steps that ends
 	// with this one: "length_drift", "lint_drift", "pass_rate_drift", "degenerating" (see Monitor).
 	Diagnostics map[string]float64 `json:"diagnostics,omitempty"`
+}
+
+// Update is one parameter update of a step.
+type Update struct {
+	// Number is the update's place among those that the run can make, from 1. A mini-batch in which no sample has an
+	// advantage makes none, and its number is passed over.
+	Number int `json:"number"`
+	// Iteration is the pass over the rollout batch and MiniBatch the part of it, both from 1.
+	Iteration int `json:"iteration"`
+	MiniBatch int `json:"mini_batch"`
+	// Rows and Tokens are the completions and tokens that the loss divides by.
+	Rows   int `json:"rows"`
+	Tokens int `json:"tokens"`
+	// Loss and GradNorm are as in Step; Optimizer are all of the loss's metrics by their own names, "kl" and "clip_low" too.
+	Loss      float64            `json:"loss"`
+	GradNorm  float64            `json:"grad_norm"`
+	Optimizer map[string]float64 `json:"optimizer,omitempty"`
 }
 
 // LintMeans is a severity profile: the mean count of findings per completion.

@@ -36,6 +36,9 @@ type Config struct {
 	// Iterations is the number of passes over a rollout batch, MiniBatches the number of updates that one pass is split
 	// into. With one of each the update is on policy, and every ratio of new to old probability is 1.
 	Iterations, MiniBatches int
+	// DynamicSampling is how often a step may ask further tasks in place of groups whose rewards are all the same; 0 keeps
+	// such groups.
+	DynamicSampling int
 	// AdamW has the peak learning rate; Schedule shapes it.
 	AdamW    core.AdamW
 	Schedule Schedule
@@ -56,6 +59,7 @@ func (c Config) Validate() error {
 		{"max-tokens", c.MaxTokens, 1},
 		{"iterations", c.Iterations, 1},
 		{"mini-batches", c.MiniBatches, 1},
+		{"dynamic-sampling", c.DynamicSampling, 0},
 	} {
 		if p.value < p.least {
 			return fmt.Errorf("%s is %d; it must be at least %d", p.name, p.value, p.least)
@@ -63,6 +67,9 @@ func (c Config) Validate() error {
 	}
 	if c.MiniBatches > c.Prompts {
 		return fmt.Errorf("mini-batches is %d, but a step has only %d prompts to split", c.MiniBatches, c.Prompts)
+	}
+	if c.DynamicSampling > 0 && c.Group < 2 {
+		return fmt.Errorf("dynamic-sampling is %d, but a group of one never differs in its rewards; raise group", c.DynamicSampling)
 	}
 	if !(c.Temperature > 0) {
 		return fmt.Errorf("temperature is %v; training samples, so it must be above 0", c.Temperature)
@@ -83,6 +90,8 @@ type Loop struct {
 	Reward    core.Reward
 	// Collector draws and judges; its Generator is set to Policy by New.
 	Collector rollout.Collector
+	// PassRates chooses the tasks of a step by their pass rates; nil takes them in epochs. Its state belongs to a checkpoint.
+	PassRates *PassRates
 }
 
 // Seconds is where a step's time went.
@@ -91,16 +100,21 @@ type Seconds struct{ Generate, Verify, Score, Update float64 }
 // Result is everything that one step made.
 type Result struct {
 	Step int
-	// Groups, Scores and Advantages have the same shape: tasks by samples.
+	// Groups, Scores and Advantages have the same shape: tasks by samples. They hold every group that was drawn; Kept says
+	// which of them the update is made of. A dropped group has the advantages 0.
 	Groups     []core.Group
 	Scores     [][]core.Score
 	Advantages [][]float64
-	// Updates is the number of parameter updates; 0 where no sample had an advantage.
-	Updates int
+	Kept       []bool
+	Sampled    Sampled
+	// Curriculum are metrics of the draw; nil without PassRates.
+	Curriculum map[string]float64
+	// Updates are the parameter updates in order; none where no sample had an advantage.
+	Updates []Update
 	// Loss, GradNorm and the metrics are means over the updates; 0 and nil where there was none.
 	Loss, GradNorm float64
 	Metrics        map[string]float64
-	// LR is the step's learning rate.
+	// LR is the learning rate of all of the step's updates: the schedule counts steps.
 	LR      float64
 	Seconds Seconds
 }
@@ -131,31 +145,18 @@ func (l *Loop) Run(ctx context.Context, first int, stop <-chan struct{}, after f
 	return nil
 }
 
-// Step makes one step. It is a function of the step's number, the configuration and the policy's state.
+// Step makes one step. It is a function of the step's number, the configuration, the policy's state and the pass rates that
+// were observed before it.
 func (l *Loop) Step(ctx context.Context, step int) (*Result, error) {
 	r := &Result{Step: step, LR: l.Config.Schedule.LR(l.Config.AdamW.LR, step, l.Config.Steps)}
-	c := l.Config
-	s := core.Sampling{N: c.Group, MaxTokens: c.MaxTokens, Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK}
-	for i := range c.Prompts * c.Group {
-		s.Seeds = append(s.Seeds, rollout.Seed(c.Seed, "sample", uint64(step), uint64(i)))
-	}
-	collector := l.Collector
-	collector.Generator = l.Policy
-	var timing rollout.Timing
-	var err error
-	if r.Groups, timing, err = collector.Collect(ctx, l.batch(step), s); err != nil {
+	if err := l.collect(ctx, r); err != nil {
 		return nil, err
 	}
-	r.Seconds.Generate, r.Seconds.Verify = timing.Generate.Seconds(), timing.Verify.Seconds()
-
 	start := time.Now()
-	if r.Scores, err = rollout.Score(ctx, l.Reward, r.Groups); err != nil {
+	if err := l.advantages(ctx, r); err != nil {
 		return nil, err
 	}
-	if r.Advantages, err = l.advantages(ctx, r.Scores); err != nil {
-		return nil, err
-	}
-	r.Seconds.Score = time.Since(start).Seconds()
+	r.Seconds.Score += time.Since(start).Seconds()
 
 	start = time.Now()
 	if err := l.update(ctx, r); err != nil {

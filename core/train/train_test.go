@@ -338,8 +338,8 @@ func TestOrder(t *testing.T) {
 	l := newLoop(nil, nil, nil)
 	var ids []string
 	for step := 1; step <= 14; step++ { // 14 steps of 3 are 6 epochs of 7
-		for _, q := range l.batch(step) {
-			ids = append(ids, q.Task.ID)
+		for _, at := range l.order(step) {
+			ids = append(ids, l.Questions[at].Task.ID)
 		}
 	}
 	epochs := map[string]bool{}

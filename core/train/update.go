@@ -9,8 +9,34 @@ import (
 	"github.com/rlvr-harness/harness/core/rollout"
 )
 
-// advantages asks the optimizer and checks what it answers.
-func (l *Loop) advantages(ctx context.Context, scores [][]core.Score) ([][]float64, error) {
+// advantages fills in a result's advantages: those of the kept groups among themselves, and 0 for the others.
+func (l *Loop) advantages(ctx context.Context, r *Result) error {
+	var kept [][]core.Score
+	for i, scores := range r.Scores {
+		if r.Kept[i] {
+			kept = append(kept, scores)
+		}
+	}
+	var adv [][]float64
+	if len(kept) > 0 {
+		var err error
+		if adv, err = l.askAdvantages(ctx, kept); err != nil {
+			return err
+		}
+	}
+	for i, scores := range r.Scores {
+		if !r.Kept[i] {
+			r.Advantages = append(r.Advantages, make([]float64, len(scores)))
+			continue
+		}
+		r.Advantages = append(r.Advantages, adv[0])
+		adv = adv[1:]
+	}
+	return nil
+}
+
+// askAdvantages asks the optimizer and checks what it answers.
+func (l *Loop) askAdvantages(ctx context.Context, scores [][]core.Score) ([][]float64, error) {
 	adv, err := l.Optimizer.Advantages(ctx, scores)
 	if err != nil {
 		return nil, fmt.Errorf("advantages: %w", err)
@@ -50,11 +76,26 @@ type part struct {
 	totalRows, totalTokens int
 }
 
-// parts splits a step's groups into mini-batches of whole groups, as evenly as they go, in the groups' order.
-func (l *Loop) parts(r *Result, needs core.Needs) []part {
+// Update is what one parameter update measured.
+type Update struct {
+	// Iteration is the pass over the rollout batch and MiniBatch the part of it, both from 1.
+	Iteration, MiniBatch int
+	// Rows and Tokens are what the loss divides by: completions and their tokens, those included that add nothing to it.
+	Rows, Tokens   int
+	Loss, GradNorm float64
+	Metrics        map[string]float64
+}
+
+// parts splits a step's kept groups into mini-batches of whole groups, as evenly as they go, in the groups' order.
+func (l *Loop) parts(r *Result, needs core.Needs) ([]part, error) {
 	out := make([]part, l.Config.MiniBatches)
+	total, at := len(r.Groups)-r.Sampled.Dropped, 0
 	for i, g := range r.Groups {
-		p := &out[i*len(out)/len(r.Groups)]
+		if !r.Kept[i] {
+			continue
+		}
+		p := &out[at*len(out)/total]
+		at++
 		for j, s := range g.Samples {
 			if r.Scores[i][j].Abstain {
 				continue
@@ -73,6 +114,9 @@ func (l *Loop) parts(r *Result, needs core.Needs) []part {
 				truncated: s.Completion.Truncated(),
 			}
 			if needs.Sampler {
+				if got, want := len(s.Completion.LogProbs), len(s.Completion.Tokens); got != want {
+					return nil, fmt.Errorf("the policy reported %d log-probabilities for the %d tokens of sample %d of task %s; the optimizer's correction needs all of them", got, want, j, g.Task.ID)
+				}
 				x.sampler = make([]float64, len(s.Completion.LogProbs))
 				for k, v := range s.Completion.LogProbs {
 					x.sampler[k] = float64(v)
@@ -81,13 +125,16 @@ func (l *Loop) parts(r *Result, needs core.Needs) []part {
 			p.rows = append(p.rows, x)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // update makes the parameter updates of a step and fills in the result's means over them.
 func (l *Loop) update(ctx context.Context, r *Result) error {
 	needs := l.Optimizer.Needs()
-	parts := l.parts(r, needs)
+	parts, err := l.parts(r, needs)
+	if err != nil {
+		return err
+	}
 	var all []*row
 	for _, p := range parts {
 		all = append(all, p.rows...)
@@ -116,8 +163,8 @@ func (l *Loop) update(ctx context.Context, r *Result) error {
 		}
 	}
 	sum := map[string]float64{}
-	for range l.Config.Iterations {
-		for _, p := range parts {
+	for iteration := range l.Config.Iterations {
+		for k, p := range parts {
 			if len(p.rows) == 0 {
 				continue
 			}
@@ -125,7 +172,10 @@ func (l *Loop) update(ctx context.Context, r *Result) error {
 			if err != nil {
 				return err
 			}
-			r.Updates++
+			r.Updates = append(r.Updates, Update{
+				Iteration: iteration + 1, MiniBatch: k + 1, Rows: p.totalRows, Tokens: p.totalTokens,
+				Loss: loss.Value, GradNorm: norm, Metrics: loss.Metrics,
+			})
 			r.Loss += loss.Value
 			r.GradNorm += norm
 			for k, v := range loss.Metrics {
@@ -133,7 +183,7 @@ func (l *Loop) update(ctx context.Context, r *Result) error {
 			}
 		}
 	}
-	n := float64(r.Updates)
+	n := float64(len(r.Updates))
 	r.Loss /= n
 	r.GradNorm /= n
 	r.Metrics = sum
