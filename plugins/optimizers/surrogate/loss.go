@@ -102,7 +102,7 @@ func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, 
 		return
 	}
 	m.tokens += float64(n)
-	correction := r.correction(b, i, mask)
+	correction := r.correction(b, i, mask, m)
 
 	perToken := r.s.Level == "token"
 	share := 1.0 // ∂(log w)/∂lp of one token
@@ -261,20 +261,19 @@ func (r *Rule) penalty(d float64) (k, dk float64) {
 
 // correction returns the weight of each token for the gap between the sampler and the policy that scored its tokens: they
 // are the same weights, but not the same arithmetic (truncated importance sampling, «Your efficient RL framework secretly
-// brings you off-policy RL training», 2025).
-func (r *Rule) correction(b core.Batch, i int, mask []bool) func(t int) float64 {
+// brings you off-policy RL training», 2025). It multiplies the surrogate and not the penalty, as in TRL.
+func (r *Rule) correction(b core.Batch, i int, mask []bool, m *meters) func(t int) float64 {
 	if r.s.Correction == "none" {
 		return func(int) float64 { return 1 }
 	}
 	old, sampler := b.OldLogProbs[i*b.Cols:(i+1)*b.Cols], b.SamplerLogProbs[i*b.Cols:(i+1)*b.Cols]
 	bounded := func(w float64) float64 {
-		if w <= r.s.CorrectionCap {
-			return w
-		}
-		if r.s.Correction == "token-mask" || r.s.Correction == "sequence-mask" {
+		in := max(r.s.CorrectionFloor, min(r.s.CorrectionCap, w))
+		m.correction(w, in)
+		if w != in && (r.s.Correction == "token-mask" || r.s.Correction == "sequence-mask") {
 			return 0
 		}
-		return r.s.CorrectionCap
+		return in
 	}
 	if r.s.Correction == "token-truncate" || r.s.Correction == "token-mask" {
 		return func(t int) float64 { return bounded(math.Exp(clamp(old[t] - sampler[t]))) }
@@ -294,6 +293,17 @@ type meters struct {
 	tokens, kl                     float64
 	ratios, ratioSum               float64
 	lowClipped, highClipped, bound float64
+	corrections, correctionSum     float64
+	correctionBound                float64
+}
+
+// correction counts a weight before and after its bounds.
+func (m *meters) correction(w, bounded float64) {
+	m.corrections++
+	m.correctionSum += w
+	if w != bounded {
+		m.correctionBound++
+	}
 }
 
 func (m *meters) ratio(w ratio, low, high bool) {
@@ -317,6 +327,9 @@ func (m *meters) metrics(kl bool) map[string]float64 {
 	}
 	if m.ratios == 0 {
 		out["ratio_mean"] = 1
+	}
+	if m.corrections > 0 {
+		out["correction_mean"], out["correction_bounded"] = m.correctionSum/m.corrections, m.correctionBound/m.corrections
 	}
 	if kl {
 		out["kl"] = m.kl / max(m.tokens, 1)

@@ -167,6 +167,9 @@ func variants() map[string]Settings {
 	for _, c := range []string{"token-truncate", "token-mask", "sequence-truncate", "sequence-mask"} {
 		add("correction "+c, func(s *Settings) { s.Correction, s.CorrectionCap = c, 1.01 })
 	}
+	for _, c := range []string{"token-truncate", "token-mask"} {
+		add("floor of correction "+c, func(s *Settings) { s.Correction, s.CorrectionCap, s.CorrectionFloor = c, 1.01, 0.99 })
+	}
 	add("delta", func(s *Settings) { s.Delta = 1.1 })
 	add("delta beyond the clip", func(s *Settings) { s.Delta = 3 })
 	add("mask truncated", func(s *Settings) { s.MaskTruncated = true })
@@ -411,6 +414,7 @@ func TestWhatIsMissing(t *testing.T) {
 	for says, set := range map[string]func(*Settings){
 		"settings: level": func(s *Settings) { s.Level = "word" },
 		"epsilon_low":     func(s *Settings) { s.EpsilonLow = 1 },
+		"correction_cap":  func(s *Settings) { s.CorrectionFloor, s.CorrectionCap = 3, 2 },
 	} {
 		if _, err := New(Plain().Vary(set)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("want %s, got %v", says, err)
@@ -430,6 +434,47 @@ func TestNeeds(t *testing.T) {
 	} {
 		if got := rule(t, Plain().Vary(c.set)).Needs(); got != c.want {
 			t.Errorf("%+v, want %+v", got, c.want)
+		}
+	}
+}
+
+// TestCorrection holds each correction to what TRL 1.16.0 computes from the same log-probabilities (_generate_and_score_
+// completions: exp of the difference, of each token or summed over the completion, clamped or zero outside of its bounds).
+func TestCorrection(t *testing.T) {
+	ln := math.Log
+	b := core.Batch{
+		Rows: 2, Cols: 2, LogProbs: []float64{-1, -2, -3, 0}, OldLogProbs: []float64{-1, -2, -3, 0},
+		// π_old/π_sampler of the tokens: 4 and 0.25 in the first row, 1.5 in the second
+		SamplerLogProbs: []float64{-1 - ln(4), -2 - ln(0.25), -3 - ln(1.5), 5},
+		Mask:            []bool{true, true, true, false}, Advantages: []float64{1, 1},
+	}
+	for _, c := range []struct {
+		how           string
+		floor, cap    float64
+		want          []float64 // the weight of each token
+		mean, bounded float64
+	}{
+		{"token-truncate", 0, 2, []float64{2, 0.25, 1.5}, 5.75 / 3, 1. / 3},
+		{"token-mask", 0, 2, []float64{0, 0.25, 1.5}, 5.75 / 3, 1. / 3},
+		{"token-truncate", 0.5, 2, []float64{2, 0.5, 1.5}, 5.75 / 3, 2. / 3},
+		{"token-mask", 0.5, 5, []float64{4, 0, 1.5}, 5.75 / 3, 1. / 3}, // OpenRLHF's icepop with its bounds
+		{"sequence-truncate", 0, 1.2, []float64{1, 1, 1.2}, 1.25, 0.5},
+		{"sequence-mask", 0, 1.2, []float64{1, 1, 0}, 1.25, 0.5},
+		{"sequence-mask", 1.1, 3, []float64{0, 0, 1.5}, 1.25, 0.5},
+	} {
+		l := lossOf(t, Plain().Vary(func(s *Settings) {
+			s.Correction, s.CorrectionFloor, s.CorrectionCap, s.Aggregation = c.how, c.floor, c.cap, "row-sum"
+		}), b)
+		for i, w := range c.want { // on policy the derivative of a token is −A w, over the rows
+			if got := l.Grad[i]; math.Abs(got+w/2) > 1e-12 {
+				t.Errorf("%s in %g..%g: the derivative of token %d is %v, want %v", c.how, c.floor, c.cap, i, got, -w/2)
+			}
+		}
+		if got := l.Metrics["correction_mean"]; math.Abs(got-c.mean) > 1e-12 {
+			t.Errorf("%s: correction_mean is %v, want %v", c.how, got, c.mean)
+		}
+		if got := l.Metrics["correction_bounded"]; math.Abs(got-c.bounded) > 1e-12 {
+			t.Errorf("%s in %g..%g: correction_bounded is %v, want %v", c.how, c.floor, c.cap, got, c.bounded)
 		}
 	}
 }

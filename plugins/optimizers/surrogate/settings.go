@@ -30,8 +30,9 @@ type Settings struct {
 	Aggregation   string `json:"aggregation" enum:"row-mean,token-mean,micro-token-mean,constant,row-sum" doc:"what the sum over tokens is divided by: its row's tokens and the rows; the tokens of the step; the tokens of the micro-batch and the micro-batch's share of the step; rows times the token limit; the rows alone"`
 	MaskTruncated bool   `json:"mask_truncated" doc:"leave completions that the token limit cut out of the loss"`
 
-	Correction    string  `json:"correction" enum:"none,token-truncate,token-mask,sequence-truncate,sequence-mask" doc:"weigh the loss by exp(log pi_old - log pi_sampler), truncated at correction_cap or zero above it, of each token or over the completion"`
-	CorrectionCap float64 `json:"correction_cap" exclusiveMin:"0" doc:"the bound of the correction"`
+	Correction      string  `json:"correction" enum:"none,token-truncate,token-mask,sequence-truncate,sequence-mask" doc:"weigh the loss by exp(log pi_old - log pi_sampler), truncated to correction_floor..correction_cap or zero outside, of each token or over the completion"`
+	CorrectionCap   float64 `json:"correction_cap" exclusiveMin:"0" doc:"the upper bound of the correction"`
+	CorrectionFloor float64 `json:"correction_floor" min:"0" doc:"the lower bound of the correction; 0 has none"`
 
 	SAPOPositive float64 `json:"sapo_positive" exclusiveMin:"0" doc:"sapo: the gate's steepness where the advantage is positive"`
 	SAPONegative float64 `json:"sapo_negative" exclusiveMin:"0" doc:"sapo: and where it is not"`
@@ -86,6 +87,9 @@ func New(s Settings) (*Rule, error) {
 	}
 	if s.Shape == "clip" && s.EpsilonLow >= 1 {
 		return nil, &plugins.BadSetting{Name: "epsilon_low", Err: fmt.Errorf("%g leaves no positive lower bound", s.EpsilonLow)}
+	}
+	if s.CorrectionFloor > s.CorrectionCap {
+		return nil, &plugins.BadSetting{Name: "correction_floor", Err: fmt.Errorf("%g lies above correction_cap, which is %g", s.CorrectionFloor, s.CorrectionCap)}
 	}
 	return &Rule{s}, nil
 }
