@@ -90,7 +90,7 @@ func withUsageError(list []*cli.Command, wrong cli.OnUsageErrorFunc) []*cli.Comm
 // commands lists every command; each lives in a file of its own name.
 func commands() []*cli.Command {
 	return []*cli.Command{
-		runCommand(), evalCommand(), compareCommand(), verifyCommand(), reportCommand(), benchCommand(),
+		runCommand(), studyCommand(), evalCommand(), compareCommand(), verifyCommand(), reportCommand(), benchCommand(),
 		pluginCommand(), assetsCommand(), doctorCommand(), versionCommand(),
 	}
 }

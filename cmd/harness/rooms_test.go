@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"core/rollout":                {"core"},
 	"core/train":                  {"core", "core/rollout"},
 	"core/eval":                   {"core", "core/run"},
+	"core/study":                  {"core", "core/run"},
 	"core/gaming":                 {"core", "core/prompt", "core/pytoken"},
 	"core/pytoken":                {},
 	"core/run":                    {"core", "core/gaming", "core/jsonlines", "github.com/parquet-go/parquet-go/...", "google.golang.org/protobuf/..."},

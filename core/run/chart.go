@@ -338,6 +338,21 @@ func (c chart) HTML() (template.HTML, error) {
 		p(`</ul>`)
 	}
 	p(`<div class="plot"><svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, chartWidth, chartHeight, html.EscapeString(c.title+". "+c.describe()))
+	c.plot(p, low, high, ticks)
+	p(`</svg></div>`)
+	data, err := c.data(low, high)
+	if err != nil {
+		return "", fmt.Errorf("chart %q: %w", c.title, err)
+	}
+	p(`<script type="application/json">%s</script></figure>`, data)
+	if c.varies {
+		b.WriteString(variesEnd)
+	}
+	return template.HTML(b.String()), nil //nolint:gosec // every text in it was escaped above
+}
+
+// plot writes axes and curves in the coordinates of a chart.
+func (c chart) plot(p func(format string, args ...any), low, high float64, ticks []float64) {
 	for _, t := range ticks {
 		y := num(scaleY(t, low, high))
 		p(`<path class="grid" d="M%g %sH%g"/><text class="tick y" x="%g" y="%s" dy=".32em">%s</text>`,
@@ -380,16 +395,6 @@ func (c chart) HTML() (template.HTML, error) {
 			}
 		}
 	}
-	p(`</svg></div>`)
-	data, err := c.data(low, high)
-	if err != nil {
-		return "", fmt.Errorf("chart %q: %w", c.title, err)
-	}
-	p(`<script type="application/json">%s</script></figure>`, data)
-	if c.varies {
-		b.WriteString(variesEnd)
-	}
-	return template.HTML(b.String()), nil //nolint:gosec // every text in it was escaped above
 }
 
 // data is what the script needs: JSON with every "<" escaped.

@@ -129,3 +129,19 @@ func orZero(v float64) float64 {
 	}
 	return v
 }
+
+// Warnings returns what in a training run should make its reader doubt it, as its report says it.
+func Warnings(dir string) ([]string, error) {
+	steps, err := ReadSteps(dir)
+	if err != nil {
+		return nil, err
+	}
+	count := newCounter(steps)
+	for row, err := range ReadRows(dir) {
+		if err != nil {
+			return nil, err
+		}
+		count.add(row)
+	}
+	return warnings(steps, count), nil
+}
