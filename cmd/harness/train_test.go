@@ -171,3 +171,92 @@ func TestInterruptStopsAfterTheStep(t *testing.T) {
 		t.Errorf("the checkpoint is %+v after %d steps", r, len(steps))
 	}
 }
+
+// A run with everything that chooses tasks and makes several updates repeats too, and resumes with the same bytes: the
+// curriculum's estimates are part of the checkpoint.
+func TestRunWithACurriculumResumes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a real model twice; leave out -short")
+	}
+	dir := t.TempDir()
+	a, b, results := filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "results.jsonl")
+	if err := os.WriteFile(results, []byte(`{"task_id":1,"verdict":"passed"}`+"\n"+`{"task_id":"2","verdict":"failed"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	more := []string{
+		"--tasks", "8", "--group", "3", "--eval-every", "0", "--dynamic-sampling", "2", "--curriculum", "pass-rate", "--curriculum-decay", "0.9",
+		"--curriculum-floor", "0.05", "--curriculum-from", results, "--iterations", "2", "--mini-batches", "2",
+	}
+	mustRun(t, smallRun("gspo", "ruff", a, more...)...)
+	killed := harness(t, smallRun("gspo", "ruff", b, more...)...)
+	stderr, err := killed.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "step 2/3") {
+			if err := killed.Process.Signal(syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := killed.Wait(); err == nil {
+		t.Fatal("the run ended before it could be killed")
+	}
+	// the results that the run began with are in its checkpoint by now
+	mustRun(t, "run", "--resume", b)
+	if err := run.Equal(a, b); err != nil {
+		t.Errorf("a run that was killed and resumed: %v", err)
+	}
+
+	steps, err := run.ReadSteps(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := map[int]map[string]bool{}
+	for row, err := range run.ReadRows(a) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if groups[row.Step] == nil {
+			groups[row.Step] = map[string]bool{}
+		}
+		groups[row.Step][row.TaskID] = row.Dropped
+	}
+	for _, s := range steps {
+		dropped := 0.0
+		for _, is := range groups[s.Step] {
+			if is {
+				dropped++
+			}
+		}
+		m := s.Sampling
+		if n := float64(len(groups[s.Step])); m["groups_sampled"] != n || m["groups_dropped"] != dropped || m["groups_trained"] != n-dropped ||
+			m["extra_completions"] != 3*(n-2) || m["bound_reached"] != max(0, min(1, 2-(n-dropped))) || m["rounds"] < 1 || m["rounds"] > 3 {
+			t.Errorf("step %d has %v for %d groups, of which %v were dropped", s.Step, m, len(groups[s.Step]), dropped)
+		}
+		if m["curriculum_tasks_seen"] < 2 || m["curriculum_effective_tasks"] <= 0 || m["curriculum_effective_tasks"] > 8 {
+			t.Errorf("step %d: the curriculum's metrics are %v", s.Step, m)
+		}
+		if float64(len(s.Updates)) != s.Optimizer["updates"] {
+			t.Errorf("step %d tells %d updates and counts %v", s.Step, len(s.Updates), s.Optimizer["updates"])
+		}
+		for _, u := range s.Updates {
+			if want := 4*(s.Step-1) + 2*(u.Iteration-1) + u.MiniBatch; u.Number != want || u.Rows == 0 || u.Tokens < u.Rows || u.Optimizer["ratio_mean"] == 0 {
+				t.Errorf("step %d: update %+v; its number is %d", s.Step, u, want)
+			}
+		}
+	}
+	m, err := run.ReadManifest(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, _ := m.Config.(map[string]any)
+	if config["dynamic_sampling"] != 2.0 || config["curriculum"] != "pass-rate" || config["iterations"] != 2.0 || config["curriculum_floor"] != 0.05 || len(m.SHA256["curriculum"]) != 64 {
+		t.Errorf("the manifest says %v and %v", config, m.SHA256)
+	}
+}

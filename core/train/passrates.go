@@ -24,9 +24,9 @@ import (
 //
 //	w = floor + (1 − floor) · 4 p (1 − p)
 //
-// p(1−p) is the variance of a reward that is 0 or 1, which the derivative of a policy-gradient rule with a group baseline
-// is proportional to in expectation; the floor keeps every task in the draw. A step's tasks are drawn by these weights
-// without putting back. What is then learned is the weighted mean over tasks, not the plain one.
+// p(1−p) is the variance of a reward that is 0 or 1; a group without any teaches nothing («sampling for learnability», Foster
+// et al., arXiv 2502.12272). The floor keeps every task in the draw. A step's tasks are drawn by these weights without
+// putting back. What is then learned is the weighted mean over tasks, not the plain one.
 type PassRates struct {
 	decay, floor float64
 	tasks        map[string]TaskRate

@@ -14,5 +14,6 @@ var presets = map[string]surrogate.Settings{
 	"trl-1.16": tokens.Vary(func(s *surrogate.Settings) {
 		s.StdEps, s.KLRatio, s.EpsilonHigh, s.MaskTruncated = 1e-4, true, 0.2, false
 	}),
+	// The settings of verl's DAPO scripts: dual clip with c = 10, and no overlong filtering (docs/algo/dapo.md).
 	"verl": tokens.Vary(func(s *surrogate.Settings) { s.Delta, s.MaskTruncated = 10, false }),
 }

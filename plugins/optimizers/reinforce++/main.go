@@ -3,7 +3,7 @@
 //	A_i = (r_i − mean(r)) / std(r)                                         over the batch
 //
 // with PPO's clip per token and the mean over tokens. The paper's penalty of each token is part of the return; here it is k2
-// in the loss, whose derivative on policy is the same, with OpenRLHF's coefficient. The preset baseline is the paper's
+// in the loss, whose derivative on policy is the same, with OpenRLHF's coefficient (--algo.kl.init_coef). The preset baseline is the paper's
 // REINFORCE++-baseline: the group's mean, then the batch's deviation.
 package main
 
