@@ -16,10 +16,11 @@ import (
 const maxPrivate = 600
 
 // mapped is a snapshot in a sealed memory file; memories are private mappings of it, so that only pages that a program writes to
-// cost anything.
+// cost anything. It opens all that its memories need, so that a process may give up opening files before it makes them.
 type mapped struct {
 	fd       int
 	original []byte
+	pagemap  *os.File
 }
 
 // newSnapshot makes a copy-on-write snapshot, or a copying one where the machine has no memory files or page maps.
@@ -71,13 +72,17 @@ func newMapped(image Image) (_ *mapped, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: map the memory file: %w", err)
 	}
-	return &mapped{fd, original}, nil
+	pagemap, err := os.Open("/proc/self/pagemap")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("snapshot: open the page map: %w", err), unix.Munmap(original))
+	}
+	return &mapped{fd, original, pagemap}, nil
 }
 
 func (s *mapped) Size() int { return len(s.original) }
 
 func (s *mapped) Close() error {
-	return errors.Join(unix.Munmap(s.original), unix.Close(s.fd))
+	return errors.Join(s.pagemap.Close(), unix.Munmap(s.original), unix.Close(s.fd))
 }
 
 func (s *mapped) NewMemory() (Memory, error) {
@@ -85,17 +90,12 @@ func (s *mapped) NewMemory() (Memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: map the memory: %w", err)
 	}
-	m := &mappedMemory{snapshot: s, unknown: true, bytes: unsafe.Slice((*byte)(p), len(s.original)), regions: make([]region, 512)}
-	if m.pagemap, err = os.Open("/proc/self/pagemap"); err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	return m, nil
+	return &mappedMemory{snapshot: s, unknown: true, bytes: unsafe.Slice((*byte)(p), len(s.original)), regions: make([]region, 512)}, nil
 }
 
 type mappedMemory struct {
 	snapshot *mapped
 	bytes    []byte
-	pagemap  *os.File
 
 	// private are the runs of pages that a program has written to since the memory was mapped, as far as known: unknown says that
 	// there may be more. A page becomes private by a page fault of the thread that writes to it, so a stretch between Begin and End
@@ -115,14 +115,11 @@ type span struct{ from, to int }
 func (m *mappedMemory) Bytes() []byte { return m.bytes }
 
 func (m *mappedMemory) Close() error {
-	var err error
-	if m.pagemap != nil {
-		err = m.pagemap.Close()
+	if m.bytes == nil {
+		return nil
 	}
-	if m.bytes != nil {
-		err = errors.Join(err, unix.MunmapPtr(unsafe.Pointer(&m.bytes[0]), uintptr(len(m.bytes))))
-		m.bytes = nil
-	}
+	err := unix.MunmapPtr(unsafe.Pointer(&m.bytes[0]), uintptr(len(m.bytes)))
+	m.bytes = nil
 	return err
 }
 
@@ -220,7 +217,7 @@ func (m *mappedMemory) scan() error {
 			vec: uint64(uintptr(unsafe.Pointer(&m.regions[0]))), vecLen: uint64(len(m.regions)),
 			inverted: pageFile, mask: pageFile, anyOf: pagePresent | pageSwapped, ret: pagePresent,
 		}
-		n, _, e := unix.Syscall(unix.SYS_IOCTL, m.pagemap.Fd(), pagemapScan, uintptr(unsafe.Pointer(&args)))
+		n, _, e := unix.Syscall(unix.SYS_IOCTL, m.snapshot.pagemap.Fd(), pagemapScan, uintptr(unsafe.Pointer(&args)))
 		if e != 0 {
 			return e
 		}
@@ -248,7 +245,7 @@ func (m *mappedMemory) readPagemap() error {
 		m.entries = make([]byte, len(m.bytes)/PageSize*8)
 	}
 	base := uintptr(unsafe.Pointer(&m.bytes[0]))
-	if _, err := m.pagemap.ReadAt(m.entries, int64(base/PageSize*8)); err != nil {
+	if _, err := m.snapshot.pagemap.ReadAt(m.entries, int64(base/PageSize*8)); err != nil {
 		return err
 	}
 	for i := 0; i < len(m.entries); i += 8 {
