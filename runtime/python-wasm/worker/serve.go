@@ -1,0 +1,90 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Handler answers a request. It is called by many goroutines; the context ends when nobody waits for the answer.
+type Handler func(ctx context.Context, request []byte) ([]byte, error)
+
+// Serve is the process's side: it reads the configuration, gets the handler from open, which may give up whatever the process will
+// not need, and answers requests until in ends. ready is the answer to the configuration.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(hello []byte) (ready []byte, h Handler, err error)) error {
+	r := bufio.NewReaderSize(in, 1<<16)
+	w := &frameWriter{w: out}
+	hello, err := readFrame(r, maxRequest)
+	if err != nil {
+		return fmt.Errorf("worker: read the configuration: %w", unexpected(err))
+	}
+	if hello.kind != kindHello {
+		return fmt.Errorf("worker: the first frame has kind %d and no configuration", hello.kind)
+	}
+	ready, handle, err := open(hello.payload)
+	if err != nil {
+		return errors.Join(err, w.write(frame{hello.id, kindFailure, []byte(err.Error())}))
+	}
+	if err := w.write(frame{hello.id, kindReply, ready}); err != nil {
+		return err
+	}
+	var lock sync.Mutex
+	cancels := map[uint64]context.CancelFunc{}
+	for {
+		f, err := readFrame(r, maxRequest)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch f.kind {
+		case kindCancel:
+			lock.Lock()
+			if cancel := cancels[f.id]; cancel != nil {
+				cancel()
+			}
+			lock.Unlock()
+		case kindRequest:
+			ctx, cancel := context.WithCancel(ctx)
+			lock.Lock()
+			cancels[f.id] = cancel
+			lock.Unlock()
+			go func() {
+				answer := frame{id: f.id, kind: kindReply}
+				reply, err := handle(ctx, f.payload)
+				if answer.payload = reply; err != nil {
+					answer.kind, answer.payload = kindFailure, []byte(err.Error())
+				}
+				lock.Lock()
+				delete(cancels, f.id)
+				lock.Unlock()
+				cancel()
+				_ = w.write(answer) // where nobody reads any more, in ends too
+			}()
+		default:
+			return fmt.Errorf("worker: a frame of unknown kind %d", f.kind)
+		}
+	}
+}
+
+// frameWriter writes whole frames, each in one piece.
+type frameWriter struct {
+	lock sync.Mutex
+	w    io.Writer
+	b    []byte
+}
+
+func (w *frameWriter) write(f frame) error {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.b = f.append(w.b[:0])
+	_, err := w.w.Write(w.b)
+	if cap(w.b) > 1<<20 { // after a rare large one
+		w.b = nil
+	}
+	return err
+}
