@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rlvr-harness/harness/runtime/assets"
+	pythonwasm "github.com/rlvr-harness/harness/runtime/python-wasm"
 )
 
 // finding is what the doctor says about one thing.
@@ -123,6 +124,7 @@ func checkMachine(ctx context.Context, cache *assets.Cache) ([]finding, error) {
 		checkProcessor(),
 		checkMemfd(),
 		checkPagemapScan(),
+		checkIsolation(),
 		checkGPU(ctx, cache),
 	}
 	findings = append(findings, damaged...)
@@ -335,6 +337,14 @@ func checkPagemapScan() finding {
 		return slow
 	}
 	return finding{"pagemap-scan", "ok", "sandboxes are reset by the pages they changed", ""}
+}
+
+// checkIsolation says whether --isolate works here.
+func checkIsolation() finding {
+	if err := pythonwasm.CanIsolate(); err != nil {
+		return finding{"isolation", "note", err.Error(), "run without --isolate (the verdicts are the same), or on Linux where containers may call seccomp"}
+	}
+	return finding{"isolation", "ok", "programs can run in a process confined by seccomp: --isolate", ""}
 }
 
 // checkGPU says whether CUDA can be used.

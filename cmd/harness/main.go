@@ -72,7 +72,7 @@ func noCommand(c *cli.Context) error {
 		return cli.ShowAppHelp(c)
 	}
 	var names []string
-	for _, command := range c.App.Commands {
+	for _, command := range c.App.VisibleCommands() {
 		names = append(names, command.Name)
 	}
 	return unknownName("command", c.Args().First(), names)
@@ -91,6 +91,6 @@ func withUsageError(list []*cli.Command, wrong cli.OnUsageErrorFunc) []*cli.Comm
 func commands() []*cli.Command {
 	return []*cli.Command{
 		runCommand(), studyCommand(), evalCommand(), compareCommand(), verifyCommand(), reportCommand(), benchCommand(),
-		pluginCommand(), assetsCommand(), doctorCommand(), versionCommand(),
+		pluginCommand(), assetsCommand(), doctorCommand(), versionCommand(), workerCommand(),
 	}
 }

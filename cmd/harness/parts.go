@@ -101,7 +101,7 @@ func (p *parts) openJudge(ctx context.Context, j judgeConfig) (*judgeParts, erro
 		return nil, err
 	}
 	pool, err := pythonwasm.Open(ctx, pythonwasm.Config{
-		Image: image, Workers: workers, Fuel: j.Fuel, Wall: wall, MemoryMiB: j.MemoryMiB,
+		Image: image, Workers: workers, Fuel: j.Fuel, Wall: wall, MemoryMiB: j.MemoryMiB, Isolate: j.Isolate,
 	})
 	if err != nil {
 		return nil, err

@@ -121,7 +121,7 @@ func resumeRun(c *cli.Context, dir string) (*run.Folder, runConfig, error) {
 		return nil, config, fmt.Errorf("--resume: the configuration in %s: %w", dir, err)
 	}
 	given := configOf(c)
-	config.Judge.Workers, config.Judge.Wall = given.Judge.Workers, given.Judge.Wall
+	config.Judge.Workers, config.Judge.Wall, config.Judge.Isolate = given.Judge.Workers, given.Judge.Wall, given.Judge.Isolate
 	was, now := fieldsByFlag(&config), fieldsByFlag(&given)
 	for name, f := range was {
 		if c.IsSet(name) && fmt.Sprint(f) != fmt.Sprint(now[name]) {

@@ -71,9 +71,10 @@ type judgeConfig struct {
 	MemoryMiB   int    `json:"memory_mib" yaml:"memory"`
 	LintProfile string `json:"lint_profile" yaml:"lint-profile"`
 	Weak        string `json:"weak" yaml:"weak"`
-	// Workers and Wall do not change a verdict and so are not recorded.
+	// Workers, Wall and Isolate do not change a verdict and so are not recorded.
 	Workers int    `json:"-" yaml:"workers"`
 	Wall    string `json:"-" yaml:"wall"`
+	Isolate bool   `json:"-" yaml:"isolate"`
 }
 
 func judgeFlags() []cli.Flag {
@@ -84,6 +85,7 @@ func judgeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "wall", Value: "2m", Usage: "safety net in real time for one program; firing means infrastructure, never a score", Category: category},
 		&cli.IntFlag{Name: "memory", Value: 0, Usage: "memory of a program in MiB; 0: the sandbox's own limit", Category: category},
 		&cli.IntFlag{Name: "workers", Usage: "sandboxes that run at once; 0: one per core", Category: category},
+		&cli.BoolFlag{Name: "isolate", Usage: "run programs in a process of its own that has given up files, network and processes (Linux); the verdicts are the same", Category: category},
 		&cli.StringFlag{Name: "lint-profile", Value: "classic", Usage: "Ruff's rules: classic (E4,E7,E9,F) or default (E,F,W,B,S,C90,N,UP,PL,RUF)", Category: category},
 		&cli.StringFlag{Name: "weak", Value: "allow", Usage: "tests whose comparison must run inside the candidate's interpreter: allow or fail", Category: category},
 	}
@@ -92,7 +94,7 @@ func judgeFlags() []cli.Flag {
 func readJudgeConfig(c *cli.Context) judgeConfig {
 	return judgeConfig{
 		Extract: c.String("extract"), Fuel: c.Int64("fuel"), MemoryMiB: c.Int("memory"), LintProfile: c.String("lint-profile"),
-		Weak: c.String("weak"), Workers: c.Int("workers"), Wall: c.String("wall"),
+		Weak: c.String("weak"), Workers: c.Int("workers"), Wall: c.String("wall"), Isolate: c.Bool("isolate"),
 	}
 }
 

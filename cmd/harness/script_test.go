@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	pythonwasm "github.com/rlvr-harness/harness/runtime/python-wasm"
 )
 
 // The test binary is also the command: scripts run the real thing in processes of its own.
@@ -50,6 +53,16 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HARNESS_CACHE", cache)
 			e.Setenv("HARNESS_PLUGIN_PATH", bin)
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "isolation" {
+				return false, fmt.Errorf("there is no condition %q", name)
+			}
+			if err := pythonwasm.CanIsolate(); err != nil {
+				t.Logf("without --isolate: %v", err)
+				return false, nil
+			}
+			return true, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": code},
 	})

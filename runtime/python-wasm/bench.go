@@ -84,14 +84,14 @@ func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, ro
 func (p *Pool) round(ctx context.Context, tasks []core.Task, python string) (Round, error) {
 	var ours, baseline time.Duration
 	for block := range slices.Chunk(tasks, benchBlock) {
-		before := processCPU()
+		before := p.cpu()
 		for _, t := range block {
 			v, err := p.Verify(ctx, t, t.Code)
 			if err != nil || v.Class != core.Passed {
 				return Round{}, fmt.Errorf("compare: task %s: %s: %s: %w", t.ID, v.Class, v.Message, err)
 			}
 		}
-		ours += processCPU() - before
+		ours += p.cpu() - before
 		if python == "" {
 			continue
 		}

@@ -76,6 +76,9 @@ func (p *Pool) CompareSnippets(ctx context.Context, text string, names []string,
 	if rounds < 1 || len(names) == 0 {
 		return c, errors.New("compare: there is nothing to measure")
 	}
+	if p.isolated != nil {
+		return c, errors.New("compare: snippets are measured in this process: open the pool without Config.Isolate")
+	}
 	native, err := openNative(ctx, python)
 	if err != nil {
 		return c, err
@@ -166,9 +169,9 @@ def call(name, times):
 	if err != nil {
 		return 0, 0, fmt.Errorf("compare: snippet %s: %w", name, err)
 	}
-	before := processCPU()
+	before := p.cpu()
 	v, err := p.grade(ctx, prepared.task, program, p.config.limits(fuelOfReferences))
-	took := processCPU() - before
+	took := p.cpu() - before
 	if err != nil {
 		return 0, 0, fmt.Errorf("compare: snippet %s: %w", name, err)
 	}

@@ -31,6 +31,10 @@ type Config struct {
 	SourceBytes int
 	// Portable does without memory files and page maps, as machines other than Linux do: the same verdicts, more slowly.
 	Portable bool
+	// Isolate runs everything in another process of this program, which gives up all that verdicts do not need before it sees the first
+	// one: code that escapes from its interpreter meets the kernel's wall. It needs Linux, and a main that calls ServeWorker; the
+	// verdicts are the same.
+	Isolate bool
 }
 
 // Defaults and bounds of Config.

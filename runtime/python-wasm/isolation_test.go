@@ -177,6 +177,14 @@ func TestSameBytesEverywhere(t *testing.T) {
 	}
 	limits.Workers, limits.Portable = 2, true
 	check("portable", verdicts(t, open(t, limits), inOrder))
+	if err := CanIsolate(); err != nil {
+		t.Log("without a process of its own:", err)
+	} else {
+		limits.Isolate = true
+		check("isolated and portable", verdicts(t, open(t, limits), inOrder))
+		limits.Portable, limits.Workers = false, 3
+		check("isolated", verdicts(t, open(t, limits), r.Perm(len(programs))))
+	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestSameBytesEverywhere$")
 	cmd.Env = append(os.Environ(), child+"=1")
 	b, err := cmd.CombinedOutput()

@@ -28,6 +28,9 @@ type Pool struct {
 	idle   chan *grade.Grader // nil where a grader has yet to be made
 	tasks  taskCache
 
+	// isolated answers in a process of its own; the fields above that run programs are then unused.
+	isolated *isolated
+
 	closing sync.Once
 	closed  chan struct{}
 }
@@ -43,6 +46,9 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	c, err := c.resolve()
 	if err != nil {
 		return nil, err
+	}
+	if c.Isolate {
+		return openIsolated(ctx, c)
 	}
 	im, err := image.Open(c.Image)
 	if err != nil {
@@ -69,6 +75,10 @@ func (p *Pool) Python() string { return p.python }
 func (p *Pool) Close() error {
 	var err error
 	p.closing.Do(func() {
+		if p.isolated != nil {
+			err = p.isolated.keeper.Close()
+			return
+		}
 		ctx := context.Background()
 		close(p.closed)
 		for range cap(p.idle) {
@@ -150,6 +160,9 @@ func (p *Pool) Verify(ctx context.Context, t core.Task, program string) (core.Ve
 	if program == "" {
 		return core.Verdict{Class: core.NoCode, Message: "there is no program"}, nil
 	}
+	if p.isolated != nil {
+		return p.isolated.verify(ctx, t, program)
+	}
 	prepared, err := p.prepare(ctx, t)
 	if failure := (*grade.Failure)(nil); errors.As(err, &failure) {
 		return core.Verdict{Class: core.Infrastructure, Message: "prepare the task: " + failure.Message}, nil
@@ -180,6 +193,9 @@ const parseFuel = 500_000_000
 
 // Parses says whether src compiles as a Python program. A text that takes the compiler beyond its limits does not.
 func (p *Pool) Parses(ctx context.Context, src string) (parses bool, err error) {
+	if p.isolated != nil {
+		return p.isolated.parses(ctx, src)
+	}
 	err = p.retry(ctx, func(g *grade.Grader) error {
 		box := g.Box()
 		if parses, err = grade.Parses(ctx, box, []byte(src), p.config.limits(parseFuel)); err != nil {

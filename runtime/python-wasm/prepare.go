@@ -26,6 +26,9 @@ var errNoTests = &grade.TaskError{Exception: "ValueError", Message: "the task ha
 // Reference returns the verdict on the task's own solution, from which the limits of programs follow. Its class is "" where the task
 // has no solution.
 func (p *Pool) Reference(ctx context.Context, t core.Task) (core.Verdict, error) {
+	if p.isolated != nil {
+		return p.isolated.reference(ctx, t)
+	}
 	pr, err := p.prepare(ctx, t)
 	if err != nil {
 		return core.Verdict{}, err

@@ -107,7 +107,7 @@ func beConfined(what string) int {
 	case "crash":
 		var p *int
 		debug.SetPanicOnFault(false)
-		fmt.Println(*p) //nolint:govet,nilness // the crash is wanted
+		fmt.Println(*p) //nolint:govet // the crash is wanted
 	case "take memory":
 		var keep [][]byte
 		for range 64 {
@@ -146,7 +146,7 @@ func live() {
 	spin := time.Now()
 	for range runtime.NumCPU() + 1 { // long enough to be preempted by signals
 		wg.Go(func() {
-			for time.Since(spin) < 100*time.Millisecond { //nolint:revive // busy on purpose
+			for time.Since(spin) < 100*time.Millisecond {
 			}
 		})
 	}
@@ -156,7 +156,7 @@ func live() {
 	func() {
 		defer func() { fmt.Println("recovered:", recover()) }()
 		var p *int
-		*p = 1 //nolint:govet,nilness // the fault is wanted
+		*p = 1 //nolint:govet // the fault is wanted
 	}()
 	time.Sleep(1200 * time.Millisecond) // the runtime looks at its processors every second
 }

@@ -116,6 +116,25 @@ func (k *Keeper) Deaths() int {
 	return k.deaths
 }
 
+// Kill ends the process at once; the next call starts another.
+func (k *Keeper) Kill() {
+	k.lock.Lock()
+	defer k.lock.Unlock()
+	if k.process != nil {
+		k.process.Kill()
+	}
+}
+
+// PID is the number of the process, 0 where none runs.
+func (k *Keeper) PID() int {
+	k.lock.Lock()
+	defer k.lock.Unlock()
+	if k.process == nil {
+		return 0
+	}
+	return k.process.cmd.Process.Pid
+}
+
 // Close waits for the requests that are under way and ends the process. Later calls do nothing.
 func (k *Keeper) Close() error {
 	if err := k.places.Acquire(context.Background(), k.most); err != nil {

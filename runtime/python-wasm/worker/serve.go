@@ -13,8 +13,8 @@ import (
 type Handler func(ctx context.Context, request []byte) ([]byte, error)
 
 // Serve is the process's side: it reads the configuration, gets the handler from open, which may give up whatever the process will
-// not need, and answers requests until in ends. ready is the answer to the configuration.
-func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(hello []byte) (ready []byte, h Handler, err error)) error {
+// not need, and answers requests, as many at once as open says, until in ends. ready is the answer to the configuration.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(hello []byte) (ready []byte, h Handler, handlers int, err error)) error {
 	r := bufio.NewReaderSize(in, 1<<16)
 	w := &frameWriter{w: out}
 	hello, err := readFrame(r, maxRequest)
@@ -24,7 +24,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(hello []b
 	if hello.kind != kindHello {
 		return fmt.Errorf("worker: the first frame has kind %d and no configuration", hello.kind)
 	}
-	ready, handle, err := open(hello.payload)
+	ready, handle, handlers, err := open(hello.payload)
 	if err != nil {
 		return errors.Join(err, w.write(frame{hello.id, kindFailure, []byte(err.Error())}))
 	}
@@ -33,6 +33,25 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(hello []b
 	}
 	var lock sync.Mutex
 	cancels := map[uint64]context.CancelFunc{}
+	// The goroutines that answer stay: a new one would grow its stack again for every request.
+	requests := make(chan asked)
+	defer close(requests)
+	for range handlers {
+		go func() {
+			for q := range requests {
+				answer := frame{id: q.id, kind: kindReply}
+				reply, err := handle(q.ctx, q.payload)
+				if answer.payload = reply; err != nil {
+					answer.kind, answer.payload = kindFailure, []byte(err.Error())
+				}
+				lock.Lock()
+				cancels[q.id]()
+				delete(cancels, q.id)
+				lock.Unlock()
+				_ = w.write(answer) // where nobody reads any more, in ends too
+			}
+		}()
+	}
 	for {
 		f, err := readFrame(r, maxRequest)
 		if errors.Is(err, io.EOF) {
@@ -53,22 +72,17 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(hello []b
 			lock.Lock()
 			cancels[f.id] = cancel
 			lock.Unlock()
-			go func() {
-				answer := frame{id: f.id, kind: kindReply}
-				reply, err := handle(ctx, f.payload)
-				if answer.payload = reply; err != nil {
-					answer.kind, answer.payload = kindFailure, []byte(err.Error())
-				}
-				lock.Lock()
-				delete(cancels, f.id)
-				lock.Unlock()
-				cancel()
-				_ = w.write(answer) // where nobody reads any more, in ends too
-			}()
+			requests <- asked{f, ctx}
 		default:
 			return fmt.Errorf("worker: a frame of unknown kind %d", f.kind)
 		}
 	}
+}
+
+// asked is a request with the context that ends when nobody waits for it.
+type asked struct {
+	frame
+	ctx context.Context
 }
 
 // frameWriter writes whole frames, each in one piece.
