@@ -81,7 +81,9 @@ func (e *Error) Error() string {
 // errHung is the cause of a context that this package ended because a call took too long.
 type errHung struct{ after time.Duration }
 
-func (e errHung) Error() string { return fmt.Sprintf("the call took longer than %v", e.after) }
+func (e errHung) Error() string {
+	return fmt.Sprintf("the call took longer than %v, the limit of one call", e.after)
+}
 
 // wrongError marks an answer that breaks the contract.
 type wrongError struct{ error }

@@ -21,6 +21,14 @@ type Found struct {
 	Shadowed []string `json:"shadowed,omitempty"`
 }
 
+// Why says why Path is used and the files in Shadowed are not.
+func (f Found) Why() string {
+	if own := ownFolder(); own != "" && filepath.Dir(f.Path) == own {
+		return "harness's own folder comes first, so that a built-in's name always means the built-in; open yours by its path"
+	}
+	return "its folder comes first on the search path; open the other by its path"
+}
+
 // FileName returns the name of a plugin's file.
 func FileName(kind Kind, name string) string { return "harness-" + string(kind) + "-" + name }
 
@@ -39,18 +47,25 @@ func SearchPath() []string {
 			dirs = append(dirs, abs)
 		}
 	}
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
-		add(filepath.Dir(exe))
-	}
+	add(ownFolder())
 	add("bin")
 	for _, dir := range filepath.SplitList(os.Getenv(SearchPathVariable)) {
 		add(dir)
 	}
 	add(UserFolder())
 	return dirs
+}
+
+// ownFolder returns the folder of the running executable, or "" where that cannot be told.
+func ownFolder() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	return filepath.Dir(exe)
 }
 
 // UserFolder returns the folder for a user's own plugins, or "" where the user has no home.
@@ -157,6 +172,23 @@ func locate(kind Kind, name string, search []string) (Found, error) {
 		unknown.Known = append(unknown.Known, f.Name)
 	}
 	return Found{}, unknown
+}
+
+// namesake returns the file that the name of a plugin opens, where that is not the plugin's own; "" is the usual case.
+func namesake(f Found, search []string) string {
+	if f.Name == "" {
+		return ""
+	}
+	other, err := locate(f.Kind, f.Name, search)
+	if err != nil {
+		return "" // nothing else has that name
+	}
+	a, errA := os.Stat(f.Path)
+	b, errB := os.Stat(other.Path)
+	if errA != nil || errB != nil || os.SameFile(a, b) {
+		return ""
+	}
+	return other.Path
 }
 
 // checkFile says why a file cannot be a plugin, or nil.

@@ -93,6 +93,9 @@ type instance struct {
 	sockets string
 }
 
+// ErrChanged says that a plugin's file has not the checksum of Options.SHA256.
+var ErrChanged = errors.New("the file has changed")
+
 // findProcess finds a plugin's file and says what keeps it from being started.
 func findProcess(kind Kind, o Options) (*process, error) {
 	f, err := locate(kind, o.Name, o.Search)
@@ -111,7 +114,7 @@ func findProcess(kind Kind, o Options) (*process, error) {
 	}
 	if want := strings.ToLower(o.SHA256); want != "" && want != p.sum {
 		return nil, p.failure("Start", "", Refused, fmt.Errorf(
-			"%s has sha256 %s where %s is expected: the file has changed; rebuild the version that was recorded, or start a new run", f.Path, p.sum, want), nil)
+			"%w: %s has sha256 %s where %s is expected; rebuild the version that was recorded, or start a new run", ErrChanged, f.Path, p.sum, want), nil)
 	}
 	return p, nil
 }
@@ -123,8 +126,11 @@ func openProcess(ctx context.Context, kind Kind, o Options) (*process, error) {
 		return nil, err
 	}
 	for _, other := range p.found.Shadowed {
-		p.log().Warn("a second plugin of this name is not used", "plugin", p.label(), "used", p.found.Path, "not_used", other,
-			"why", "its folder comes later on the search path; open it by its path")
+		p.log().Warn("a second plugin of this name is not used", "plugin", p.label(), "used", p.found.Path, "not_used", other, "why", p.found.Why())
+	}
+	if other := namesake(p.found, o.Search); other != "" {
+		p.log().Warn("this plugin is opened by its path and is named like another, which its name alone would open", "plugin", p.label(), "used", p.found.Path,
+			"not_used", other, "remedy", "give it a name of its own; the manifest tells the two apart by sha256 alone")
 	}
 	if o.Host != nil {
 		if p.host, err = serveHost(ctx, o.Host); err != nil {

@@ -16,6 +16,8 @@ import (
 type console struct {
 	mu       sync.Mutex
 	w        io.Writer
+	log      io.Writer // a run's log, once there is a run
+	early    []byte    // the lines before that
 	terminal bool
 	bar      *progressbar.ProgressBar
 	last     time.Time
@@ -34,7 +36,24 @@ func (c *console) line(format string, a ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drop()
-	fmt.Fprintf(c.w, format+"\n", a...)
+	line := fmt.Appendf(nil, format+"\n", a...)
+	_, _ = c.w.Write(line) // a terminal that went away is no reason to stop
+	if c.log == nil {
+		if len(c.early) < 1<<20 { // a command without a run's log must not gather lines for ever
+			c.early = append(c.early, line...)
+		}
+		return
+	}
+	_, _ = c.log.Write(line) // nor is a log that cannot be written: what a run found is in its records
+}
+
+// keep writes every line to a run's log too, those from before among them.
+func (c *console) keep(log io.Writer) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := log.Write(c.early)
+	c.log, c.early = log, nil
+	return err
 }
 
 // quiet is the time between two lines of progress in a log.

@@ -16,9 +16,12 @@ func (h *lineHandler) Enabled(_ context.Context, l slog.Level) bool { return l >
 
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	plugin := h.plugin
+	var more strings.Builder
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "plugin" {
 			plugin = a.Value.String()
+		} else {
+			more.WriteString("; " + strings.ReplaceAll(a.Key, "_", " ") + ": " + a.Value.String())
 		}
 		return true
 	})
@@ -26,7 +29,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	if r.Level > slog.LevelInfo {
 		level = strings.ToLower(r.Level.String()) + ": "
 	}
-	h.con.line("%s%s: %s", level, plugin, printable(r.Message))
+	h.con.line("%s%s: %s%s", level, plugin, printable(r.Message), printable(more.String()))
 	return nil
 }
 

@@ -265,7 +265,7 @@ func (p *parts) openGenerator(c *cli.Context, config evalConfig, m *run.Manifest
 	p.con.line("loading %s", config.Model)
 	policy, err := p.openPolicy(c.Context, policyConfig{
 		Model: path, Adapter: config.Adapter, Device: c.String("device"), DType: c.String("dtype"), Threads: c.Int("threads"),
-	}, nil)
+	}, wanted{})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/core/run"
@@ -22,6 +23,15 @@ type wanted struct {
 	// weight is that of a reward in a chain.
 	weight float64
 	set    map[string]string
+	// sha256 is what the file must have; "" accepts any.
+	sha256  string
+	timeout time.Duration
+	audit   bool
+}
+
+// options are those of a plugin that is opened for a run.
+func (p *parts) options(w wanted) plugins.Options {
+	return plugins.Options{Name: w.name, Set: w.set, SHA256: w.sha256, Timeout: w.timeout, Audit: w.audit, Log: p.pluginLog()}
 }
 
 // parseRewards reads --reward: one name or path, or a chain "a=1.0,b=0.2".
@@ -79,7 +89,11 @@ func share(ctx context.Context, set map[string]string, all []wanted) error {
 		default:
 			var names []string
 			for _, i := range owners {
-				names = append(names, all[i].name+"."+key)
+				name := all[i].name
+				if slices.ContainsFunc(owners, func(j int) bool { return j != i && all[j].name == name }) {
+					name = string(all[i].kind) // the one of its kind, as a chain names no reward twice
+				}
+				names = append(names, name+"."+key)
 			}
 			return usagef("--set %s=%s: several plugins have that setting; say which: %s", key, value, strings.Join(names, ", "))
 		}
@@ -115,6 +129,9 @@ func pluginError(err error) error {
 	if errors.As(err, new(*plugins.UnknownError)) || errors.As(err, new(*plugins.SettingsError)) {
 		return usageError{err}
 	}
+	if errors.Is(err, plugins.ErrChanged) {
+		return usagef("%w\nto go on with the file as it is: harness run --resume DIR --changed-plugins", err)
+	}
 	return err
 }
 
@@ -128,7 +145,9 @@ func (p *parts) openRewards(ctx context.Context, ws []wanted, host plugins.Host)
 	var chain plugins.Chain
 	var infos []plugins.Info
 	for _, w := range ws {
-		r, err := plugins.OpenReward(ctx, plugins.Options{Name: w.name, Set: w.set, Log: p.pluginLog(), Host: host})
+		o := p.options(w)
+		o.Host = host
+		r, err := plugins.OpenReward(ctx, o)
 		if err != nil {
 			return nil, nil, pluginError(err)
 		}
@@ -143,7 +162,7 @@ func (p *parts) openRewards(ctx context.Context, ws []wanted, host plugins.Host)
 }
 
 func (p *parts) openOptimizer(ctx context.Context, w wanted) (*plugins.Optimizer, error) {
-	o, err := plugins.OpenOptimizer(ctx, plugins.Options{Name: w.name, Set: w.set, Log: p.pluginLog()})
+	o, err := plugins.OpenOptimizer(ctx, p.options(w))
 	if err != nil {
 		return nil, pluginError(err)
 	}
@@ -167,7 +186,7 @@ type policyConfig struct {
 // policyPlugin is the policy that harness itself brings.
 const policyPlugin = "torch"
 
-func (p *parts) openPolicy(ctx context.Context, c policyConfig, set map[string]string) (*plugins.Policy, error) {
+func (p *parts) openPolicy(ctx context.Context, c policyConfig, w wanted) (*plugins.Policy, error) {
 	settings, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
@@ -180,7 +199,9 @@ func (p *parts) openPolicy(ctx context.Context, c policyConfig, set map[string]s
 	if err != nil {
 		return nil, err
 	}
-	o, err := plugins.OpenPolicy(ctx, plugins.Options{Name: policyPlugin, Settings: settings, Set: set, Env: env, Log: p.pluginLog()})
+	options := p.options(wanted{name: policyPlugin, set: w.set, sha256: w.sha256})
+	options.Settings, options.Env = settings, env
+	o, err := plugins.OpenPolicy(ctx, options)
 	if err != nil {
 		return nil, pluginError(err)
 	}

@@ -119,7 +119,7 @@ func pluginList(c *cli.Context) error {
 		doc, _, _ = strings.Cut(doc, "\n")
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Kind, l.Name, version, l.Path, doc)
 		for _, s := range l.Shadowed {
-			fmt.Fprintf(w, "\t\t\t%s\tnot used: %s comes first\n", s, l.Path)
+			fmt.Fprintf(w, "\t\t\t%s\tnot used: %s is, since %s\n", s, l.Path, l.Why())
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -248,6 +248,11 @@ func pluginNew(c *cli.Context) error {
 	}
 	for _, f := range files {
 		fmt.Fprintln(c.App.Writer, filepath.Join(o.Dir, f))
+	}
+	for _, f := range plugins.Find(plugins.SearchPath()) {
+		if f.Kind == o.Kind && f.Name == o.Name {
+			fmt.Fprintf(c.App.ErrWriter, "warning: the name %s means %s; open the new plugin by its path, or choose another name\n", f.Name, f.Path)
+		}
 	}
 	fmt.Fprintf(c.App.ErrWriter, "next: read %s\n", filepath.Join(o.Dir, "README.md"))
 	return nil

@@ -71,7 +71,11 @@ func trainRun(c *cli.Context) (err error) {
 
 	p := newParts(con)
 	defer func() { err = errors.Join(err, p.close()) }()
-	s, err := openSession(ctx, p, config)
+	var recorded []run.Plugin
+	if folder != nil && !c.Bool("changed-plugins") {
+		recorded = folder.Manifest().Plugins
+	}
+	s, err := openSession(ctx, p, config, recorded)
 	if err != nil {
 		return err
 	}
@@ -91,13 +95,23 @@ func trainRun(c *cli.Context) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, folder.Close()) }()
-	} else {
-		for _, d := range folder.Manifest().Diff(manifest) {
-			con.line("warning: this is not what the run was started with: %s", d)
-		}
+	}
+	log, err := folder.Log()
+	if err == nil {
+		err = con.keep(log)
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range folder.Manifest().Diff(manifest) {
+		con.line("warning: this is not what the run was started with: %s", d)
 	}
 	s.folder = folder
 	if err := s.train(ctx, stop); err != nil {
+		if e, ok := errors.AsType[*plugins.Error](err); ok && e.Cause == plugins.Hung {
+			err = fmt.Errorf("%w\na call that needs longer is given more with --plugin-timeout", err)
+		}
+		fmt.Fprintf(log, "harness: %v\n", err) // what the console is told when the command ends
 		return fmt.Errorf("%w\nthe run is kept: harness run --resume %s", err, folder.Dir())
 	}
 	return s.finish(c)
@@ -122,6 +136,7 @@ func resumeRun(c *cli.Context, dir string) (*run.Folder, runConfig, error) {
 	}
 	given := configOf(c)
 	config.Judge.Workers, config.Judge.Wall, config.Judge.Isolate = given.Judge.Workers, given.Judge.Wall, given.Judge.Isolate
+	config.PluginTimeout = given.PluginTimeout
 	was, now := fieldsByFlag(&config), fieldsByFlag(&given)
 	for name, f := range was {
 		if c.IsSet(name) && fmt.Sprint(f) != fmt.Sprint(now[name]) {
@@ -174,8 +189,9 @@ type session struct {
 	monitor *run.Monitor
 }
 
-// openSession opens data, sandbox, linter, plugins and policy; what is cheap and likely to be mistyped comes first.
-func openSession(ctx context.Context, p *parts, config runConfig) (*session, error) {
+// openSession opens data, sandbox, linter, plugins and policy; what is cheap and likely to be mistyped comes first. recorded
+// are the plugins that the run was started with, whose files must be the same; nil accepts any.
+func openSession(ctx context.Context, p *parts, config runConfig, recorded []run.Plugin) (*session, error) {
 	s := &session{config: config, con: p.con}
 	rewards, err := parseRewards(config.Reward)
 	if err != nil {
@@ -183,6 +199,12 @@ func openSession(ctx context.Context, p *parts, config runConfig) (*session, err
 	}
 	all := append(rewards, wanted{kind: plugins.KindOptimizer, name: config.Optimizer, set: map[string]string{}},
 		wanted{kind: plugins.KindPolicy, name: policyPlugin, set: map[string]string{}})
+	for i := range all {
+		all[i].timeout, all[i].audit = config.PluginTimeout, true
+		if i < len(recorded) { // the manifest has them in the same order
+			all[i].sha256 = recorded[i].SHA256
+		}
+	}
 	if s.data, err = p.openDataset(ctx, config.Benchmark, config.Data); err != nil {
 		return nil, err
 	}
@@ -233,7 +255,7 @@ func openSession(ctx context.Context, p *parts, config runConfig) (*session, err
 	s.policy, err = p.openPolicy(ctx, policyConfig{
 		Model: model, Adapter: config.Adapter, Device: config.Device, DType: config.DType, Threads: config.Threads,
 		Seed: rollout.Seed(config.Seed, "adapter"), Rank: config.LoRARank, Alpha: config.LoRAAlpha,
-	}, all[len(all)-1].set)
+	}, all[len(all)-1])
 	if err != nil {
 		return nil, err
 	}
@@ -422,9 +444,7 @@ func (s *session) record(r *train.Result) error {
 		len(fmt.Sprint(s.config.Steps)), r.Step, s.config.Steps, m.RewardMean, m.RewardStd, 100*m.PassRate, m.CompletionTokensMean,
 		m.Lint.Total(), m.Loss, m.GradNorm, m.Seconds.Total(), m.Seconds.Generate, m.Seconds.Update)
 	if drift != "" {
-		if err := s.caution("step %d: %s", m.Step, drift); err != nil {
-			return err
-		}
+		s.con.line("warning: step %d: %s", m.Step, drift)
 	}
 	if x := r.Sampled; x.Dropped > 0 {
 		s.con.line("  %d of %d groups taught nothing and were left out; %d further completions in %d rounds", x.Dropped, len(r.Groups), x.Extra, x.Rounds-1)
@@ -432,7 +452,7 @@ func (s *session) record(r *train.Result) error {
 			s.con.line("  dynamic sampling reached its bound: this step trained on %d of %d groups", s.config.Prompts-x.Missing, s.config.Prompts)
 		}
 	}
-	return s.warn(m, len(r.Groups))
+	return s.warn(m, r.Scores)
 }
 
 // sampling is what a step's line says of how its tasks were chosen; nil without dynamic sampling and curriculum.
@@ -468,15 +488,16 @@ func (s *session) updates(r *train.Result) []run.Update {
 	return out
 }
 
-// caution tells the person who watches and run.log.
-func (s *session) caution(format string, a ...any) error {
-	text := "warning: " + fmt.Sprintf(format, a...)
-	s.con.line("%s", text)
-	log, err := s.folder.Log()
-	if err == nil {
-		_, err = fmt.Fprintln(log, text)
+// because tells the first reason that a reward gave for having no opinion.
+func because(scores [][]core.Score) string {
+	for _, group := range scores {
+		for _, s := range group {
+			if s.Abstain && s.Note != "" {
+				return fmt.Sprintf(" (%s)", printable(s.Note))
+			}
+		}
 	}
-	return err
+	return ""
 }
 
 // measured is a metric of the optimizer. A step without an update clipped nothing and moved nowhere; where there was one,
@@ -490,18 +511,19 @@ func measured(r *train.Result, name string) float64 {
 }
 
 // warn says what would otherwise be found out after hours.
-func (s *session) warn(m run.Step, groups int) error {
-	n := groups * s.config.Group
+func (s *session) warn(m run.Step, scores [][]core.Score) error {
+	n := len(scores) * s.config.Group
 	if m.Verdicts[core.Infrastructure] > 0 {
 		s.con.line("warning: %d of %d completions could not be verified and abstain; see run.log and harness doctor", m.Verdicts[core.Infrastructure], n)
 	}
 	if m.Abstained == n {
-		return fmt.Errorf("the reward abstained from every completion of step %d: there is nothing to learn from", m.Step)
+		return fmt.Errorf("plugin reward %s: Score: abstained from all %d completions of step %d, so there is nothing to learn from%s; try `harness plugin check %s`",
+			s.config.Reward, n, m.Step, because(scores), s.config.Reward)
 	}
 	if m.TruncatedRate == 1 {
 		s.con.line("warning: every completion was cut at %d tokens; raise --max-tokens", s.config.MaxTokens)
 	}
-	if m.ZeroStdGroups == groups {
+	if m.ZeroStdGroups == len(scores) {
 		s.con.line("note: all completions of each task earned the same; this step teaches nothing")
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/urfave/cli/v2"
@@ -62,6 +63,8 @@ type runConfig struct {
 	SaveEvery   int               `json:"save_every" yaml:"save-every"`
 	Judge       judgeConfig       `json:"judge" yaml:",inline"`
 	Set         map[string]string `json:"set,omitempty" yaml:"set"`
+	// PluginTimeout bounds a plugin's call and decides no bytes: a call that takes longer ends the run.
+	PluginTimeout time.Duration `json:"-" yaml:"plugin-timeout"`
 }
 
 // judgeConfig is how programs are taken from completions, run and linted.
@@ -133,6 +136,7 @@ func runFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "weight-decay", Usage: "AdamW's weight decay", Category: update},
 		&cli.Float64Flag{Name: "max-grad-norm", Value: 1, Usage: "clip the gradient's L2 norm; 0: do not clip", Category: update},
 		&cli.IntFlag{Name: "iterations", Value: 1, Usage: "passes over each rollout batch", Category: update},
+		&cli.DurationFlag{Name: "plugin-timeout", Value: 2 * time.Minute, Usage: "longest call of a reward or an optimizer; one that takes longer is made once more in a fresh process", Category: loop},
 		&cli.IntFlag{Name: "mini-batches", Value: 1, Usage: "updates that a pass is split into", Category: update},
 
 		&cli.IntFlag{Name: "lora-rank", Value: 16, Usage: "rank of the adapter", Category: model},
@@ -150,6 +154,7 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "save-every", Value: 10, Usage: "write a checkpoint and an adapter every `N` steps", Category: record},
 		&cli.StringFlag{Name: "out", Usage: "`DIR` of the new run; default: runs/<time>-<optimizer>-<reward>", Category: record},
 		&cli.StringFlag{Name: "resume", Usage: "go on with the run in `DIR`; its settings are those of its manifest", Category: record},
+		&cli.BoolFlag{Name: "changed-plugins", Usage: "go on although the file of a plugin is not the one that the run was started with", Category: record},
 		&cli.StringFlag{Name: "config", Usage: "YAML `FILE` with flags by name; the command line wins", Category: record},
 		&cli.StringSliceFlag{Name: "set", Usage: "setting of a plugin, as `key=value`; reward.key, optimizer.key or policy.key where several have it", Category: record},
 		jsonFlag(),
@@ -200,7 +205,7 @@ func configOf(c *cli.Context) runConfig {
 		Seed: c.Uint64("seed"), DType: c.String("dtype"), Device: c.String("device"), Threads: c.Int("threads"),
 		EvalEvery: c.Int("eval-every"), EvalSplit: c.String("eval-split"), EvalTasks: c.Int("eval-tasks"),
 		EvalSamples: c.Int("eval-samples"), EvalTemp: c.Float64("eval-temperature"), SaveEvery: c.Int("save-every"),
-		Judge: readJudgeConfig(c),
+		Judge: readJudgeConfig(c), PluginTimeout: c.Duration("plugin-timeout"),
 	}
 }
 
@@ -226,6 +231,8 @@ func (r runConfig) validate() error {
 		return usagef("--eval-every %d --eval-tasks %d --eval-samples %d --eval-temperature %v: none may be negative, and at least one sample is needed", r.EvalEvery, r.EvalTasks, r.EvalSamples, r.EvalTemp)
 	case r.EvalSamples > 1 && r.EvalTemp == 0:
 		return usagef("--eval-samples %d with --eval-temperature 0 gives the same completion %d times; raise the temperature, as 0.8", r.EvalSamples, r.EvalSamples)
+	case r.PluginTimeout <= 0:
+		return usagef("--plugin-timeout is %v; want more than 0, as 2m", r.PluginTimeout)
 	case r.SaveEvery < 1:
 		return usagef("--save-every is %d; want at least 1", r.SaveEvery)
 	case r.Curriculum != "none" && r.Curriculum != "pass-rate":

@@ -52,7 +52,7 @@ func newTrainer(t *testing.T) *trainer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x.policy, err = p.openPolicy(ctx, policyConfig{Model: model, Device: "cpu", DType: "float32", Seed: 3, Rank: 8, Alpha: 16}, nil); err != nil {
+	if x.policy, err = p.openPolicy(ctx, policyConfig{Model: model, Device: "cpu", DType: "float32", Seed: 3, Rank: 8, Alpha: 16}, wanted{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := x.policy.SaveState(ctx, x.start); err != nil {
