@@ -39,9 +39,11 @@ Examples:
 					&cli.StringFlag{Name: "tasks", Usage: "`FILE` of tasks as in MBPP; default: the starter benchmark"},
 					&cli.IntFlag{Name: "sample", Value: 100, Usage: "grade every n-th task so that about `N` are graded in a round; 0: all"},
 					&cli.StringFlag{Name: "native", Value: "python3", Usage: "the baseline's interpreter; \"\" measures no baseline"},
+					&cli.StringSliceFlag{Name: "peer", Usage: "another grader, as `LABEL=COMMAND`, measured in turns; may be repeated"},
 					rounds, jsonFlag(),
 				}, judgeFlags()...),
-				Action: benchVerdicts,
+				Description: peerHelp,
+				Action:      benchVerdicts,
 			},
 			benchCPUCommand(),
 			{
@@ -225,7 +227,12 @@ func benchVerdicts(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	m, err := j.pool.Compare(c.Context, tasks, native, c.Int("rounds"), heavyFuel)
+	peers, done, err := openPeers(c.StringSlice("peer"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	m, err := j.pool.Compare(c.Context, tasks, native, c.Int("rounds"), heavyFuel, peers...)
 	if err != nil {
 		return err
 	}
@@ -238,7 +245,7 @@ func benchVerdicts(c *cli.Context) (err error) {
 	if native != "" {
 		r.Baseline, r.Ratio = &m.Baseline, &m.Ratio
 	}
-	return r.print(c)
+	return verdictsResult{r, m.Peers}.print(c)
 }
 
 // heavyFuel is the work above which a reference solution is left out of the comparison.

@@ -29,19 +29,38 @@ type Comparison struct {
 	// PerSecond is verdicts a second of wall-clock time with all workers of the pool.
 	PerSecond float64 `json:"per_second"`
 	Rounds    []Round `json:"rounds"`
+	// Peers are the other graders' costs.
+	Peers []PeerCost `json:"peers,omitempty"`
+}
+
+// Peer is another way to grade programs.
+type Peer struct {
+	Label string
+	// Grade grades the reference solutions of tasks and returns milliseconds of CPU a verdict.
+	Grade func(ctx context.Context, tasks []core.Task) (float64, error)
+}
+
+// PeerCost is what a verdict of a peer costs.
+type PeerCost struct {
+	Label string `json:"label"`
+	// Milliseconds is CPU time a verdict, the median over the rounds; Ratio is Milliseconds / Ours.
+	Milliseconds float64 `json:"milliseconds"`
+	Ratio        float64 `json:"ratio"`
 }
 
 // Round is one pass over the programs, ours and the baseline's in turns of benchBlock programs, so that both meet the same machine.
 type Round struct {
 	Ours     float64 `json:"ours"`
 	Baseline float64 `json:"baseline"`
+	// Peers are the peers' costs, in their order.
+	Peers []float64 `json:"peers,omitempty"`
 }
 
 const benchBlock = 50
 
 // Compare grades the reference solutions of tasks again and again and, where python names an interpreter, runs each with its tests as
-// `python -I -S -c`. Solutions that take more than maxFuel are left out: they measure the interpreter, not the verdict.
-func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, rounds int, maxFuel int64) (Comparison, error) {
+// `python -I -S -c`; at the end of each round every peer grades them all. Solutions that take more than maxFuel are left out: they measure the interpreter, not the verdict.
+func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, rounds int, maxFuel int64, peers ...Peer) (Comparison, error) {
 	c := Comparison{MaxFuel: maxFuel}
 	var light []core.Task
 	for _, t := range tasks {
@@ -70,12 +89,23 @@ func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, ro
 		if err != nil {
 			return c, err
 		}
+		for _, peer := range peers {
+			ms, err := peer.Grade(ctx, light)
+			if err != nil {
+				return c, fmt.Errorf("compare: peer %s: %w", peer.Label, err)
+			}
+			r.Peers = append(r.Peers, ms)
+		}
 		c.Rounds = append(c.Rounds, r)
 	}
 	c.Ours = medianOf(c.Rounds, func(r Round) float64 { return r.Ours })
 	c.Baseline = medianOf(c.Rounds, func(r Round) float64 { return r.Baseline })
 	if c.Ours > 0 {
 		c.Ratio = c.Baseline / c.Ours
+	}
+	for i, peer := range peers {
+		ms := medianOf(c.Rounds, func(r Round) float64 { return r.Peers[i] })
+		c.Peers = append(c.Peers, PeerCost{peer.Label, ms, ms / c.Ours})
 	}
 	c.PerSecond, err = p.throughput(ctx, light)
 	return c, err
@@ -104,7 +134,7 @@ func (p *Pool) round(ctx context.Context, tasks []core.Task, python string) (Rou
 		}
 	}
 	n := float64(len(tasks)) * float64(time.Millisecond)
-	return Round{float64(ours) / n, float64(baseline) / n}, nil
+	return Round{Ours: float64(ours) / n, Baseline: float64(baseline) / n}, nil
 }
 
 // realPython asks python for its own path: what is found first may be a script that only finds the interpreter, at a price.
