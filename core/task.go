@@ -45,4 +45,6 @@ type Prompt struct {
 	Stop []string
 	// Protocol names the prompt's wording and version, as "mbpp-chat-1-shown/1", for the run's manifest.
 	Protocol string
+	// Visible is the number of the task's tests, from the first, that the prompt shows; the others are hidden.
+	Visible int
 }

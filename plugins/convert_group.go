@@ -68,7 +68,7 @@ func taskFromWire(t *wire.Task) core.Task {
 }
 
 func promptToWire(p core.Prompt) *wire.Prompt {
-	out := &wire.Prompt{TaskId: text(p.TaskID), Prefill: text(p.Prefill), Stop: texts(p.Stop), Protocol: text(p.Protocol)}
+	out := &wire.Prompt{TaskId: text(p.TaskID), Prefill: text(p.Prefill), Stop: texts(p.Stop), Protocol: text(p.Protocol), Visible: int64(p.Visible)}
 	for _, m := range p.Messages {
 		out.Messages = append(out.Messages, &wire.Message{Role: text(m.Role), Content: text(m.Content)})
 	}
@@ -76,7 +76,7 @@ func promptToWire(p core.Prompt) *wire.Prompt {
 }
 
 func promptFromWire(p *wire.Prompt) core.Prompt {
-	out := core.Prompt{TaskID: p.GetTaskId(), Prefill: p.GetPrefill(), Stop: p.GetStop(), Protocol: p.GetProtocol()}
+	out := core.Prompt{TaskID: p.GetTaskId(), Prefill: p.GetPrefill(), Stop: p.GetStop(), Protocol: p.GetProtocol(), Visible: int(p.GetVisible())}
 	for _, m := range p.GetMessages() {
 		out.Messages = append(out.Messages, core.Message{Role: m.GetRole(), Content: m.GetContent()})
 	}

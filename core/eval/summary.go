@@ -22,6 +22,8 @@ type Record struct {
 	Truncated bool
 	// Visible is the number of tests, from the first, that the prompt showed.
 	Visible int
+	// Special says that the program special-cases the task's tests (package gaming).
+	Special bool
 }
 
 // Options say what was asked.
@@ -61,7 +63,8 @@ type Result struct {
 	Lint       Lint           `json:"lint"`
 	// Diagnostics are visible_minus_hidden, the mean share of passed tests among those that the prompt showed less that
 	// among the others, and visible_only, the share of completions that pass every shown test and fail another; over the
-	// completions that ran and have tests of both kinds.
+	// completions that ran and have tests of both kinds; and special_casing, the share of completions that special-case
+	// the task's tests, where there are any.
 	Diagnostics map[string]float64 `json:"diagnostics,omitempty"`
 	Protocol    map[string]any     `json:"protocol"`
 }
@@ -210,7 +213,7 @@ func passAtK(tasks []counts, k int) (Estimate, error) {
 // describe fills in what is counted over completions.
 func (r *Result) describe(records []Record) {
 	var tokens []float64
-	truncated, both, visibleOnly := 0, 0, 0
+	truncated, both, visibleOnly, special := 0, 0, 0, 0
 	gap := 0.0
 	var lint core.Lint
 	for _, c := range records {
@@ -223,6 +226,9 @@ func (r *Result) describe(records []Record) {
 		}
 		if c.Truncated {
 			truncated++
+		}
+		if c.Special {
+			special++
 		}
 		if c.Tokens > 0 {
 			tokens = append(tokens, float64(c.Tokens))
@@ -258,6 +264,12 @@ func (r *Result) describe(records []Record) {
 	}
 	if both > 0 {
 		r.Diagnostics = map[string]float64{"visible_minus_hidden": gap / float64(both), "visible_only": float64(visibleOnly) / float64(both)}
+	}
+	if special > 0 {
+		if r.Diagnostics == nil {
+			r.Diagnostics = map[string]float64{}
+		}
+		r.Diagnostics["special_casing"] = float64(special) / float64(len(records))
 	}
 	if len(tokens) > 0 {
 		slices.Sort(tokens)

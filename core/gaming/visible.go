@@ -1,19 +1,6 @@
 package gaming
 
-import (
-	"github.com/rlvr-harness/harness/core"
-	"github.com/rlvr-harness/harness/core/prompt"
-)
-
-// Visible returns how many of a group's tests, from the first, its prompt showed. A prompt of no known protocol, as that of
-// a saved completion, showed none as far as is known.
-func Visible(g core.Group) int {
-	p, err := prompt.Lookup(g.Prompt.Protocol)
-	if err != nil {
-		return 0
-	}
-	return p.Visible(g.Task)
-}
+import "github.com/rlvr-harness/harness/core"
 
 // Gap is how the shown tests of completions fared against the hidden ones.
 type Gap struct {
@@ -29,7 +16,7 @@ type Gap struct {
 func GapOf(groups []core.Group) Gap {
 	var gap Gap
 	for _, g := range groups {
-		visible := Visible(g)
+		visible := g.Prompt.Visible
 		if visible == 0 {
 			continue
 		}

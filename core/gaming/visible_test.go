@@ -21,17 +21,16 @@ func TestGap(t *testing.T) {
 	broken.Evidence.Verdict.Class = core.Infrastructure
 	samples := []core.Sample{sample(p, p, p), sample(p, f, f), sample(p, p, f), sample(f, p, p), sample(), broken}
 	for _, c := range []struct {
-		protocol string
-		want     Gap
+		visible int
+		want    Gap
 	}{
-		{"chat-first/1", Gap{Completions: 4, Mean: (0 + 1 + 0.5 - 1) / 4, ShownOnly: 0.5}},
-		{"chat-all/1", Gap{}},
-		{"chat-none/1", Gap{}},
-		{"saved", Gap{}},
+		{1, Gap{Completions: 4, Mean: (0 + 1 + 0.5 - 1) / 4, ShownOnly: 0.5}},
+		{3, Gap{}},
+		{0, Gap{}},
 	} {
-		got := GapOf([]core.Group{{Task: task, Prompt: core.Prompt{Protocol: c.protocol}, Samples: samples}})
+		got := GapOf([]core.Group{{Task: task, Prompt: core.Prompt{Visible: c.visible}, Samples: samples}})
 		if got.Completions != c.want.Completions || math.Abs(got.Mean-c.want.Mean) > 1e-12 || got.ShownOnly != c.want.ShownOnly {
-			t.Errorf("%s: got %+v, want %+v", c.protocol, got, c.want)
+			t.Errorf("%d shown: got %+v, want %+v", c.visible, got, c.want)
 		}
 	}
 }

@@ -78,7 +78,7 @@ func (p Protocol) Prompt(t core.Task, shots []core.Task) (core.Prompt, error) {
 		return core.Prompt{}, fmt.Errorf("prompt: %s needs %d solved examples and got %d; they are tasks of the prompt split", p.Name, p.Shots, len(shots))
 	}
 	q := p.build(t, shots[:p.Shots])
-	q.TaskID, q.Protocol = t.ID, p.Name
+	q.TaskID, q.Protocol, q.Visible = t.ID, p.Name, p.Visible(t)
 	return q, nil
 }
 

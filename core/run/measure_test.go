@@ -63,7 +63,7 @@ func TestMeasureGaming(t *testing.T) {
 		}
 		return s
 	}
-	g := core.Group{Task: task, Prompt: core.Prompt{Protocol: "chat-first/1"}, Samples: []core.Sample{
+	g := core.Group{Task: task, Prompt: core.Prompt{Protocol: "chat-first/1", Visible: 1}, Samples: []core.Sample{
 		sample("def total(xs):\n    return sum(xs)\n", core.Passed, core.Passed),
 		sample("def total(xs):\n    if xs == [30, 40]:\n        return 70\n", core.Passed, core.Failed),
 		sample("def total(xs):\n    return 70\n", core.Passed, core.Failed),

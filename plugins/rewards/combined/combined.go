@@ -28,13 +28,13 @@ type reward struct{ settings }
 func (r reward) Score(_ context.Context, g core.Group) ([]core.Score, error) {
 	scores := make([]core.Score, len(g.Samples))
 	for i, s := range g.Samples {
-		scores[i] = r.score(s.Evidence)
+		scores[i] = r.score(s.Evidence, g.Prompt.Visible)
 	}
 	return scores, nil
 }
 
-func (r reward) score(e core.Evidence) core.Score {
-	tests := r.Tests.Score(e)
+func (r reward) score(e core.Evidence, visible int) core.Score {
+	tests := r.Tests.Score(e, visible)
 	if tests.Abstain {
 		return core.Score{Abstain: true, Note: tests.Note}
 	}

@@ -67,9 +67,9 @@ func TestCombined(t *testing.T) {
 // TestParts: a part of combined is the reward of its name.
 func TestParts(t *testing.T) {
 	e := sample(1, 2, core.Lint{Warning: 3})
-	got := reward{defaults()}.score(e).Components
+	got := reward{defaults()}.score(e, 1).Components
 	want := []core.Component{
-		{Name: "unit-tests", Value: rule.DefaultTests().Score(e).Value},
+		{Name: "unit-tests", Value: rule.DefaultTests().Score(e, 1).Value},
 		{Name: "ruff", Value: rule.DefaultLint().Score(e).Value},
 	}
 	for i := range got {

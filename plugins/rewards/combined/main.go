@@ -13,5 +13,10 @@ import (
 func main() {
 	plugins.ServeReward(plugins.Info{
 		Name: "combined", Version: "1.0.0", Doc: "the weighted sum of unit-tests and ruff; lint counts as far as tests pass",
-	}, defaults(), func(_ context.Context, s settings) (core.Reward, error) { return reward{s}, nil })
+	}, defaults(), func(_ context.Context, s settings) (core.Reward, error) {
+		if name, err := s.Check(); err != nil {
+			return nil, &plugins.BadSetting{Name: name, Err: err}
+		}
+		return reward{s}, nil
+	})
 }

@@ -13,5 +13,10 @@ import (
 func main() {
 	plugins.ServeReward(plugins.Info{
 		Name: "ruff", Version: "1.0.0", Doc: "1 minus a capped penalty for each lint finding, by severity",
-	}, rule.DefaultLint(), func(_ context.Context, s rule.Lint) (core.Reward, error) { return reward{s}, nil })
+	}, rule.DefaultLint(), func(_ context.Context, s rule.Lint) (core.Reward, error) {
+		if name, err := s.Check(); err != nil {
+			return nil, &plugins.BadSetting{Name: name, Err: err}
+		}
+		return reward{s}, nil
+	})
 }

@@ -41,6 +41,10 @@ func TestTests(t *testing.T) {
 		{"a task without tests", nil, tests(), 0, true},
 		{"weak allowed", nil, weak, 1, false},
 		{"weak fails", func(s *Tests) { s.Weak = "fail" }, weak, 0.5, false},
+		{"the shown one too", nil, tests(core.Passed, core.Failed), 0.5, false},
+		{"hidden only, as the prompt says", func(s *Tests) { s.Count = "hidden" }, tests(core.Passed, core.Failed, core.Passed, core.Passed, core.Passed), 0.75, false},
+		{"hidden only, and more", func(s *Tests) { s.Count, s.Shown = "hidden", 2 }, tests(core.Passed, core.Passed, core.Failed), 0, false},
+		{"hidden only, all shown", func(s *Tests) { s.Count = "hidden" }, tests(core.Passed), 0, true},
 		{"hidden only", func(s *Tests) { s.Shown = 1 }, tests(core.Passed, core.Failed, core.Failed), 0, false},
 		{"hidden only, nothing hidden", func(s *Tests) { s.Shown = 3 }, tests(core.Passed), 0, true},
 	} {
@@ -49,7 +53,7 @@ func TestTests(t *testing.T) {
 			if c.set != nil {
 				c.set(&s)
 			}
-			if got := s.Score(c.e); got.Value != c.want || got.Abstain != c.abstain {
+			if got := s.Score(c.e, 1); got.Value != c.want || got.Abstain != c.abstain {
 				t.Errorf("got %+v, want %v, abstain %v", got, c.want, c.abstain)
 			}
 		})
@@ -79,13 +83,13 @@ func TestLint(t *testing.T) {
 		{"no code", nil, core.Evidence{}, 0, false},
 		{"not linted", nil, program(core.Lint{Unavailable: true}), 0, true},
 		{"suppressions cost", nil, program(core.Lint{Suppressions: 2}), 0.8, false},
-		{"reciprocal", func(s *Lint) { s.Form, s.Cap = "reciprocal", 100 }, program(core.Lint{Error: 15}), 0.25, false},
+		{"reciprocal", func(s *Lint) { s.Form = "reciprocal" }, program(core.Lint{Error: 15}), 0.25, false},
 		{
-			"reciprocal of the count", func(s *Lint) {
-				*s = Lint{Form: "reciprocal", Error: 1, Warning: 1, Refactor: 1, Convention: 1, Cap: 1e9}
-			},
+			"reciprocal of the count", func(s *Lint) { s.Form, s.By = "reciprocal", "count" },
 			program(core.Lint{Error: 1, Convention: 2}), 0.25, false,
 		},
+		{"linear in the count", func(s *Lint) { s.By, s.Cap = "count", 10 }, program(core.Lint{Error: 1}), 0, false},
+		{"by rules alone", func(s *Lint) { s.By, s.Rules = "rules", map[string]float64{"F401": 0.25} }, program(core.Lint{Error: 2, Convention: 7, Codes: map[string]int{"F401": 1, "F841": 1, "E501": 7}}), 0.75, false},
 		{"by rule", func(s *Lint) { s.Rules = map[string]float64{"F": 0.1, "F4": 0.25} }, program(core.Lint{Error: 2, Codes: map[string]int{"F401": 1, "F841": 1}}), 1 - 0.4 - 0.35, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,6 +105,21 @@ func TestLint(t *testing.T) {
 	}
 }
 
+func TestLintCheck(t *testing.T) {
+	s := DefaultLint()
+	if name, err := s.Check(); name != "" || err != nil {
+		t.Errorf("the defaults: %s, %v", name, err)
+	}
+	s.By = "rules"
+	if name, err := s.Check(); name != "by" || err == nil {
+		t.Errorf("no rules: %q, %v", name, err)
+	}
+	s.Rules = map[string]float64{"F": 1}
+	if name, err := s.Check(); name != "" || err != nil {
+		t.Errorf("a rule: %s, %v", name, err)
+	}
+}
+
 // FuzzLint: whatever the linter counts, a value stays in 0..1.
 func FuzzLint(f *testing.F) {
 	f.Add(1, 2, 3, 4, "F401", 5)
@@ -109,8 +128,11 @@ func FuzzLint(f *testing.F) {
 		for _, form := range []string{"linear", "reciprocal"} {
 			s := DefaultLint()
 			s.Form, s.Rules = form, map[string]float64{"F": 1}
-			if got := s.Score(e); !(got.Value >= 0 && got.Value <= 1) {
-				t.Errorf("%+v is worth %v", e.Lint, got.Value)
+			for _, by := range []string{"severity", "rules", "count"} {
+				s.By = by
+				if got := s.Score(e); !(got.Value >= 0 && got.Value <= 1) {
+					t.Errorf("%+v is worth %v by %s", e.Lint, got.Value, by)
+				}
 			}
 		}
 	})

@@ -10,12 +10,13 @@ import (
 type Tests struct {
 	Mode  string `json:"mode" enum:"fraction,all" doc:"fraction: the share of tests that pass; all: 1 where every test passes, else 0"`
 	Weak  string `json:"weak" enum:"allow,fail" doc:"whether a test that the program could have forged counts as passed"`
-	Shown int    `json:"shown" min:"0" doc:"tests at the beginning that do not count, because the prompt shows them"`
+	Count string `json:"count" enum:"every,hidden" doc:"hidden: tests that the prompt shows do not count"`
+	Shown int    `json:"shown" min:"0" doc:"tests at the beginning that do not count, whatever the prompt shows"`
 }
 
 // DefaultTests returns the defaults. Fraction tells apart the programs of a group in which none passes everything, so
 // that the group has something to teach; its price is that a constant answer earns a little where tests are few.
-func DefaultTests() Tests { return Tests{Mode: "fraction", Weak: "allow"} }
+func DefaultTests() Tests { return Tests{Mode: "fraction", Weak: "allow", Count: "every"} }
 
 // Part is what a rule says about a sample: a value in 0..1, or an abstention, and a word for a person.
 type Part struct {
@@ -24,9 +25,9 @@ type Part struct {
 	Note    string
 }
 
-// Score scores a sample by its tests. A program that could not be run is worth 0; a failure of the harness abstains, and
+// Score scores a sample by its tests, the first of which the prompt shows, as many as visible. A program that could not be run is worth 0; a failure of the harness abstains, and
 // so does a task without a test that counts.
-func (s Tests) Score(e core.Evidence) Part {
+func (s Tests) Score(e core.Evidence, visible int) Part {
 	switch {
 	case e.Verdict.Class == core.Infrastructure:
 		return Part{Abstain: true, Note: "not verified: " + e.Verdict.Message}
@@ -39,10 +40,14 @@ func (s Tests) Score(e core.Evidence) Part {
 		}
 		return Part{Note: string(e.Verdict.Class)} // it broke before its first test
 	}
-	if s.Shown >= len(e.Verdict.Tests) {
+	skip := s.Shown
+	if s.Count == "hidden" {
+		skip = max(skip, visible)
+	}
+	if skip >= len(e.Verdict.Tests) {
 		return Part{Abstain: true, Note: "no hidden tests"}
 	}
-	tests := e.Verdict.Tests[s.Shown:]
+	tests := e.Verdict.Tests[skip:]
 	passed := 0
 	for _, t := range tests {
 		switch {

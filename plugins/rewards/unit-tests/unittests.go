@@ -14,7 +14,7 @@ type reward struct{ rule.Tests }
 func (r reward) Score(_ context.Context, g core.Group) ([]core.Score, error) {
 	scores := make([]core.Score, len(g.Samples))
 	for i, s := range g.Samples {
-		p := r.Tests.Score(s.Evidence)
+		p := r.Tests.Score(s.Evidence, g.Prompt.Visible)
 		scores[i] = core.Score{Value: p.Value, Abstain: p.Abstain, Note: p.Note}
 	}
 	return scores, nil

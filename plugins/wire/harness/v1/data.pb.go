@@ -215,7 +215,9 @@ type Prompt struct {
 	// Texts that end a completion.
 	Stop []string `protobuf:"bytes,4,rep,name=stop,proto3" json:"stop,omitempty"`
 	// The prompt's wording and version.
-	Protocol      string `protobuf:"bytes,5,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Protocol string `protobuf:"bytes,5,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// How many of the task's tests, from the first, the prompt shows.
+	Visible       int64 `protobuf:"varint,6,opt,name=visible,proto3" json:"visible,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,6 +285,13 @@ func (x *Prompt) GetProtocol() string {
 		return x.Protocol
 	}
 	return ""
+}
+
+func (x *Prompt) GetVisible() int64 {
+	if x != nil {
+		return x.Visible
+	}
+	return 0
 }
 
 // Completion is one sampled answer.
@@ -1037,13 +1046,14 @@ const file_harness_v1_data_proto_rawDesc = "" +
 	" \x01(\tR\x05judge\"7\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\tR\acontent\"\x9c\x01\n" +
+	"\acontent\x18\x02 \x01(\tR\acontent\"\xb6\x01\n" +
 	"\x06Prompt\x12\x17\n" +
 	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12/\n" +
 	"\bmessages\x18\x02 \x03(\v2\x13.harness.v1.MessageR\bmessages\x12\x18\n" +
 	"\aprefill\x18\x03 \x01(\tR\aprefill\x12\x12\n" +
 	"\x04stop\x18\x04 \x03(\tR\x04stop\x12\x1a\n" +
-	"\bprotocol\x18\x05 \x01(\tR\bprotocol\"\x92\x01\n" +
+	"\bprotocol\x18\x05 \x01(\tR\bprotocol\x12\x18\n" +
+	"\avisible\x18\x06 \x01(\x03R\avisible\"\x92\x01\n" +
 	"\n" +
 	"Completion\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\fR\x04text\x12#\n" +
