@@ -45,7 +45,7 @@ func newTrainer(t *testing.T) *trainer {
 		t.Fatal(err)
 	}
 	x := &trainer{t: t, parts: p, start: filepath.Join(t.TempDir(), "start")}
-	if x.data, err = set.questions(tasks, "chat-first/1"); err != nil {
+	if x.data, err = set.questions(tasks, "chat-first/1", false); err != nil {
 		t.Fatal(err)
 	}
 	model, err := p.openModelPath(ctx, defaultModel)
