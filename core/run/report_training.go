@@ -208,6 +208,16 @@ func trainingSections(steps []Step, evaluations []Evaluation) ([]section, error)
 		c.floor = 0
 		c.curves = []curve{p.curve("groups", "s0", func(s Step) float64 { return float64(s.ZeroStdGroups) })}
 	})
+	sampled := with(func(c *chart) {
+		c.title, c.note, c.floor = "Dynamic sampling", "Groups of a step: how many were sampled, and how many of them the update is made of.", 0
+		c.curves = p.named(func(s Step) map[string]float64 {
+			sampled, ok := s.Sampling["groups_sampled"]
+			if !ok {
+				return nil
+			}
+			return map[string]float64{"sampled": sampled, "trained on": s.Sampling["groups_trained"]}
+		})
+	})
 
 	verdicts := with(func(c *chart) {
 		c.title, c.note = "Verdicts", "Share of each class among the completions of a step."
@@ -264,6 +274,17 @@ func trainingSections(steps []Step, evaluations []Evaluation) ([]section, error)
 		}
 	})
 	grad := one("Gradient norm", "Global L2 norm before clipping.", "s4", 0, func(s Step) float64 { return s.GradNorm })
+	updates := with(func(c *chart) {
+		c.title, c.floor = "Gradient norm of each update", 0
+		c.note = "A step's updates by pass over the rollout batch and mini-batch. From the second on they are off policy."
+		c.curves = p.named(func(s Step) map[string]float64 {
+			norms := map[string]float64{}
+			for _, u := range s.Updates {
+				norms[fmt.Sprintf("pass %d, part %d", u.Iteration, u.MiniBatch)] = u.GradNorm
+			}
+			return norms
+		})
+	})
 	loss := one("Loss", "The objective that is minimised; on policy its value says little.", "s5", nan, func(s Step) float64 { return s.Loss })
 	rate := one("Learning rate", "", "s6", 0, func(s Step) float64 { return s.LR })
 	diagnostics := with(func(c *chart) {
@@ -319,9 +340,9 @@ func trainingSections(steps []Step, evaluations []Evaluation) ([]section, error)
 		return nil, err
 	}
 	sections := []section{
-		{Title: "Learning", Figures: append(figures(reward, pass), append(held, figures(components, parts, idle)...)...)},
+		{Title: "Learning", Figures: append(figures(reward, pass), append(held, figures(components, parts, idle, sampled)...)...)},
 		{Title: "What the programs are like", Figures: figures(verdicts, lint, tokens, cut, drift, trend, diagnostics)},
-		{Title: "Optimization", Figures: figures(entropy, kl, clip, grad, loss, rate, seconds)},
+		{Title: "Optimization", Figures: figures(entropy, kl, clip, grad, updates, loss, rate, seconds)},
 	}
 	return slices.DeleteFunc(sections, func(s section) bool { return len(s.Figures) == 0 }), p.err
 }

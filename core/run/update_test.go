@@ -3,6 +3,7 @@ package run
 import (
 	"encoding/json"
 	"math"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -76,5 +77,35 @@ func TestUpdatesAmongTheEvents(t *testing.T) {
 	}
 	if len(found) != 3 {
 		t.Errorf("events at %d places, want 3", len(found))
+	}
+}
+
+// The report draws the groups of dynamic sampling and each update, and neither for a run that has none.
+func TestUpdatesInTheReport(t *testing.T) {
+	for _, has := range []bool{true, false} {
+		dir := filepath.Join(t.TempDir(), "run")
+		f, err := Create(dir, Manifest{Kind: Train, Config: map[string]any{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 1; n <= 3; n++ {
+			s := Step{Step: n}
+			if has {
+				s = stepOfTwoUpdates()
+				s.Step, s.Sampling = n, map[string]float64{"groups_sampled": 5, "groups_trained": 3}
+			}
+			if err := f.AppendStep(s, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		page := string(readReport(t, dir))
+		for _, want := range []string{"Dynamic sampling", "trained on", "Gradient norm of each update", "pass 2, part 1"} {
+			if strings.Contains(page, want) != has {
+				t.Errorf("with updates %v: the report says %q: %v", has, want, !has)
+			}
+		}
 	}
 }

@@ -369,3 +369,21 @@ func TestUpdatesAreTold(t *testing.T) {
 		t.Errorf("the rate is %v", r.LR)
 	}
 }
+
+// The schedule counts steps: all updates of a step have its rate, however many there are.
+func TestScheduleCountsSteps(t *testing.T) {
+	p := newTabular()
+	l := newLoop(p, &reinforce{}, reward(countA))
+	l.Config.Steps, l.Config.Iterations, l.Config.MiniBatches = 4, 2, 3
+	l.Config.AdamW.LR, l.Config.Schedule = 1, Schedule{Decay: "linear", Warmup: 2}
+	if err := l.Run(t.Context(), 1, nil, func(context.Context, *Result) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var want []float64
+	for _, rate := range []float64{0.5, 1, 1, 0.5} {
+		want = append(want, slices.Repeat([]float64{rate}, 6)...)
+	}
+	if !slices.Equal(p.rates, want) {
+		t.Errorf("the updates had the rates %v, want %v", p.rates, want)
+	}
+}

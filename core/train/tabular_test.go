@@ -17,6 +17,7 @@ type tabular struct {
 	forward []core.Sequence
 	temp    float64
 	steps   int
+	rates   []float64 // of the updates made
 	calls   []string
 }
 
@@ -117,6 +118,7 @@ func (p *tabular) Backward(_ context.Context, grad [][]float64) error {
 func (p *tabular) Step(_ context.Context, a core.AdamW) (core.StepStats, error) {
 	p.calls = append(p.calls, "step")
 	p.steps++
+	p.rates = append(p.rates, a.LR)
 	norm := 0.0
 	for t := range p.grad {
 		for k, g := range p.grad[t] {
