@@ -69,7 +69,7 @@ func TestMeasureGaming(t *testing.T) {
 		sample("def total(xs):\n    return 70\n", core.Passed, core.Failed),
 		sample("def total(xs):\n    return len(xs)\n", core.Failed, core.Failed),
 	}}
-	m := Measure(1, []core.Group{g}, [][]core.Score{make([]core.Score, 4)})
+	m := Measure(1, []core.Group{g}, [][]core.Score{{{}, {}, {}, {}}})
 	want := map[string]float64{
 		"visible_minus_hidden": 0.5, "visible_only": 0.5, "special_casing": 0.5,
 		"weak_rate": 0, "duplicate_rate": 0, "suppressions": 0,

@@ -56,6 +56,9 @@ func evaluationWarnings(e Evaluation, c *counter) []string {
 	if gap := e.Diagnostics["visible_minus_hidden"]; gap > gapLimit {
 		warn("Tests that the prompt shows pass more often than hidden ones, by %s: programs may answer the shown tests alone.", percent(gap))
 	}
+	if special := e.Diagnostics["special_casing"]; special > specialLimit {
+		warn("%s of the programs hold the input of a test together with its answer. Read those that are marked.", percent(special))
+	}
 	return list
 }
 

@@ -107,6 +107,8 @@ func TestEvaluationWarnings(t *testing.T) {
 		{"infrastructure", "1 of 2 completions could not be judged", Evaluation{Verdicts: map[core.Class]int{core.Infrastructure: 1, core.Passed: 1}}},
 		{"no programs", "3 of 4 completions hold no program", Evaluation{Verdicts: map[core.Class]int{core.NoCode: 1, core.Syntax: 2, core.Passed: 1}}},
 		{"truncation", "75.0 % of the completions are cut", Evaluation{TruncatedRate: 0.75}},
+		{"special cases", "5.0 % of the programs hold the input", Evaluation{Diagnostics: map[string]float64{"special_casing": 0.05}}},
+		{"few special cases", "", Evaluation{Diagnostics: map[string]float64{"special_casing": 0.01}}},
 		{"a gap", "by 25.0 %", Evaluation{Diagnostics: map[string]float64{"visible_minus_hidden": 0.25}}},
 	} {
 		got := evaluationWarnings(c.e, newCounter(nil))
