@@ -69,7 +69,11 @@ func TestMeasureGaming(t *testing.T) {
 		sample("def total(xs):\n    return 70\n", core.Passed, core.Failed),
 		sample("def total(xs):\n    return len(xs)\n", core.Failed, core.Failed),
 	}}
-	m := Measure(1, []core.Group{g}, [][]core.Score{{{}, {}, {}, {}}})
+	var scores []core.Score
+	for range g.Samples {
+		scores = append(scores, core.Score{})
+	}
+	m := Measure(1, append([]core.Group(nil), g), append([][]core.Score(nil), scores))
 	want := map[string]float64{
 		"visible_minus_hidden": 0.5, "visible_only": 0.5, "special_casing": 0.5,
 		"weak_rate": 0, "duplicate_rate": 0, "suppressions": 0,

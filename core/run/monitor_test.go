@@ -43,6 +43,25 @@ func TestMonitor(t *testing.T) {
 	if last[degenerating] != 1 || !(last[lintDrift] < -0.5) || !(last[passRateDrift] < -0.3) || !(last[lengthDrift] < -0.5) {
 		t.Errorf("the last step's drift is %v", last)
 	}
+	sections, err := trainingSections(steps, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn := ""
+	for _, s := range sections {
+		for _, f := range s.Figures {
+			if strings.Contains(string(f), "Drift over a window") {
+				drawn = string(f)
+			}
+		}
+	}
+	if !strings.Contains(drawn, "lint findings") || strings.Contains(drawn, degenerating) {
+		t.Errorf("the report draws the drift as %.300q", drawn)
+	}
+	if w := warnings(steps, newCounter(steps)); !strings.Contains(strings.Join(w, "\n"), "Lint improved while the pass rate fell") {
+		t.Errorf("the report warns of %q", w)
+	}
+
 	resumed := made(true)
 	copy(resumed, steps[:20])
 	if w := watch(NewMonitor(resumed[:20]), resumed[20:]); len(w) > 0 {
