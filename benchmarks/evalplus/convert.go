@@ -2,6 +2,7 @@ package evalplus
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -43,6 +44,23 @@ var conversions = func() map[string]func([]value) ([]value, error) {
 	on("722", at(0, each(asTuple)))
 	return m
 }()
+
+// unanswerable says that no answer to an input can be had, by the number of the task. Mbpp/255 asks once for all 1,663,740 selections
+// of 5 from 77, a list of more than half a gigabyte; its next largest has 82,160.
+var unanswerable = map[string]func([]value) bool{
+	"255": func(args []value) bool {
+		if len(args) != 2 {
+			return false
+		}
+		choose, err := strconv.Atoi(args[1].text)
+		const most = 1_000_000
+		selections := 1
+		for i := 1; err == nil && i <= choose && selections < most; i++ { // C(n+k-1, k), with repetition
+			selections = selections * (len(args[0].items) + i - 1) / i
+		}
+		return selections > most
+	},
+}
 
 type conversion func(value) (value, error)
 

@@ -4,7 +4,10 @@
 // Each input becomes one test that compares the candidate's answer with the canonical solution's. That solution and the
 // comparison are the task's Judge: they live in the grader's interpreter and never meet the candidate. The comparison has
 // the tolerances and the special cases of EvalPlus 0.3.1 (evalplus/eval/__init__.py, _special_oracle.py; Apache-2.0), in
-// code of our own, and differs in one thing: there, a tolerance that one input asked for stays on for the inputs behind it.
+// code of our own, and differs in three things: there, a tolerance that one input asked for stays on for the inputs behind it;
+// and HumanEval/32 takes any answer that is as near to a root as the reference's, which finds none for seven inputs since
+// CPython 3.12 (its sum of floats compensates for rounding, and the iteration no longer converges); and the one input of
+// Mbpp/255 whose answer takes half a gigabyte is left out.
 //
 // The data (Apache-2.0 and MIT) is not part of this repository. EvalPlus has no splits.
 package evalplus
@@ -13,6 +16,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rlvr-harness/harness/benchmarks/rows"
@@ -121,6 +125,9 @@ func parse(row *rows.Object, o Options) (core.Task, error) {
 	case "Mbpp":
 		t.Benchmark = or(t.Benchmark, MBPP)
 		t.Code = solution
+		if absurd := unanswerable[number]; absurd != nil {
+			inputs = slices.DeleteFunc(inputs, absurd)
+		}
 		convert := conversions[number]
 		for i := range inputs {
 			if convert != nil {
@@ -140,14 +147,22 @@ func parse(row *rows.Object, o Options) (core.Task, error) {
 		t.Benchmark = or(t.Benchmark, "evalplus")
 		t.Code = t.Text + solution
 	}
-	t.Judge = judge + "\n_harness_want = _harness_load(" + quote([]byte(t.Code)) + ", " + quote([]byte(t.Entry)) + ")\n"
+	t.Judge = judge + "\n_harness_reference = " + quote([]byte(t.Code)) + ", " + quote([]byte(t.Entry)) + "\n"
 	for _, in := range inputs {
 		args := make([]string, len(in))
 		for i, v := range in {
 			args[i] = v.python()
 		}
 		list := strings.Join(args, ", ")
-		t.Tests = append(t.Tests, fmt.Sprintf("assert %s(%s(%s), [%s], %s)", compare, t.Entry, list, list, tolerance))
+		call := t.Entry + "(" + list + ")"
+		switch compare {
+		case "_harness_any":
+			t.Tests = append(t.Tests, fmt.Sprintf("assert %s(%s)", compare, call))
+		case "_harness_same_area", "_harness_same_distance", "_harness_same_root":
+			t.Tests = append(t.Tests, fmt.Sprintf("assert %s(%s, _harness_want(%s), %s, %s)", compare, call, list, tolerance, list))
+		default:
+			t.Tests = append(t.Tests, fmt.Sprintf("assert %s(%s, _harness_want(%s), %s)", compare, call, list, tolerance))
+		}
 	}
 	return t, nil
 }

@@ -1,12 +1,20 @@
-# Runs in the grader's interpreter only. A comparison takes the candidate's answer, the arguments of the call and the
-# task's tolerance; the reference, _harness_want, is defined behind this text.
+# Runs in the grader's interpreter only. A comparison takes the candidate's answer, the reference's and the task's tolerance,
+# and where it needs them the arguments of the call; the reference's source and entry, _harness_reference, stand behind this text.
 import math as _harness_math
 
+# Its answers are computed once, when the task is compiled.
+_harness_constant = ["_harness_want"]
+_harness_loaded = None
 
-def _harness_load(source, entry):
-    space = {"__name__": "reference"}
-    exec(compile(source, "<reference>", "exec"), space)
-    return space[entry]
+
+def _harness_want(*args):
+    global _harness_loaded
+    if _harness_loaded is None:
+        source, entry = _harness_reference
+        space = {"__name__": "reference"}
+        exec(compile(source, "<reference>", "exec"), space)
+        _harness_loaded = space[entry]
+    return _harness_loaded(*args)
 
 
 def _harness_floats(v):
@@ -34,46 +42,44 @@ def _harness_decide(exact, got, want, atol):
     return type(got) is type(want) and _harness_near(got, want, atol)
 
 
-def _harness_same(got, args, atol):
-    want = _harness_want(*args)
+def _harness_same(got, want, atol):
     return _harness_decide(got == want, got, want, atol)
 
 
-def _harness_same_set(got, args, atol):
-    want = _harness_want(*args)
+def _harness_same_set(got, want, atol):
     return _harness_decide(set(got) == set(want), got, want, atol)
 
 
-def _harness_same_existence(got, args, atol):
-    want = _harness_want(*args) is not None
-    return want == (got if isinstance(got, bool) else got is not None)
+def _harness_same_existence(got, want, atol):
+    return (want is not None) == (got if isinstance(got, bool) else got is not None)
 
 
-def _harness_any(got, args, atol):
+def _harness_any(got):
     return True
 
 
-def _harness_same_or_zero(got, args, atol):
-    return got == 0 or _harness_same(got, args, atol)
+def _harness_same_or_zero(got, want, atol):
+    return got == 0 or _harness_same(got, want, atol)
 
 
-def _harness_same_area(got, args, atol):
+def _harness_same_area(got, want, atol, base, height):
     # the height of the pyramid may be read as the distance of the base to the apex
-    base, height = args
     other = round(base**2 + 2 * base * _harness_math.sqrt((base / 2) ** 2 + height**2))
-    want = _harness_want(*args)
     return _harness_decide(got == want or abs(got - other) <= atol, got, want, atol)
 
 
-def _harness_same_distance(got, args, atol):
+def _harness_same_distance(got, want, atol, a, b):
     # the numbers may be filled up with zeros to one length
-    a, b = map(str, args)
+    a, b = str(a), str(b)
     width = max(len(a), len(b))
     other = sum(abs(int(x) - int(y)) for x, y in zip(a.zfill(width), b.zfill(width)))
-    want = _harness_want(*args)
     return _harness_decide(got == want or got == other, got, want, atol)
 
 
-def _harness_same_root(got, args, atol):
-    (coefficients,) = args
-    return abs(sum(c * _harness_math.pow(got, i) for i, c in enumerate(coefficients))) <= atol
+def _harness_same_root(got, want, atol, coefficients):
+    # Where the reference finds no root, nobody has to be nearer to one. Its iteration does not converge for some inputs since sum()
+    # compensates for rounding (CPython 3.12).
+    def distance(x):
+        return abs(sum(c * _harness_math.pow(x, i) for i, c in enumerate(coefficients)))
+
+    return distance(got) <= max(atol, distance(want))

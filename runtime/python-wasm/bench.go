@@ -116,7 +116,7 @@ func (p *Pool) round(ctx context.Context, tasks []core.Task, python string) (Rou
 	for block := range slices.Chunk(tasks, benchBlock) {
 		before := p.cpu()
 		for _, t := range block {
-			v, err := p.Verify(ctx, t, t.Code)
+			v, err := p.verify(ctx, t, t.Code, false)
 			if err != nil || v.Class != core.Passed {
 				return Round{}, fmt.Errorf("compare: task %s: %s: %s: %w", t.ID, v.Class, v.Message, err)
 			}
@@ -163,7 +163,7 @@ func (p *Pool) throughput(ctx context.Context, tasks []core.Task) (float64, erro
 	for range p.config.Workers {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(tasks)); i = next.Add(1) - 1 {
-				if v, err := p.Verify(ctx, tasks[i], tasks[i].Code); err != nil || v.Class != core.Passed {
+				if v, err := p.verify(ctx, tasks[i], tasks[i].Code, false); err != nil || v.Class != core.Passed {
 					failed.Add(1)
 				}
 			}

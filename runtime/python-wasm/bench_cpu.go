@@ -170,7 +170,7 @@ def call(name, times):
 		return 0, 0, fmt.Errorf("compare: snippet %s: %w", name, err)
 	}
 	before := p.cpu()
-	v, err := p.grade(ctx, prepared.task, program, p.config.limits(fuelOfReferences))
+	v, err := p.grade(ctx, prepared.task, program, p.config.limits(equalFuel(fuelOfReferences)))
 	took := p.cpu() - before
 	if err != nil {
 		return 0, 0, fmt.Errorf("compare: snippet %s: %w", name, err)

@@ -15,8 +15,9 @@ type Config struct {
 	Image string
 	// Workers is how many programs run at once; 0 is the number of processors.
 	Workers int
-	// Fuel is the work that a program and its tests may do together, in function entries, loop turns and 64-byte steps of bulk memory
-	// work of the interpreter; 0 is FuelMultiple times what the task's reference solution takes, and at least FuelFloor.
+	// Fuel is the work that a program may do, and again each of its tests, and twice that all of them together, in function entries,
+	// loop turns and 64-byte steps of bulk memory work of the interpreter. 0 is FuelMultiple times what the task's reference solution
+	// takes for the same part, and at least FuelFloor; all together may take FuelMultiple times the reference's and twice the floor.
 	Fuel int64
 	// Wall is a safety net: an interpreter that is still running after it says nothing about its program, which is tried again. 0 is
 	// DefaultWall.
@@ -39,14 +40,15 @@ type Config struct {
 
 // Defaults and bounds of Config.
 const (
-	// FuelFloor is about a second of this interpreter's work, a quarter of a second of a native one's.
-	FuelFloor = 600_000_000
+	// FuelFloor is about half a second of this interpreter's work, an eighth of a second of a native one's.
+	FuelFloor = 300_000_000
 	// FuelMultiple is how much slower than the reference solution a program may be.
 	FuelMultiple = 4
-	// FuelWithoutReference is the limit where a task has no reference solution that passes.
+	// FuelWithoutReference is the limit of a program and all its tests together, half of it that of each part, where a task has no
+	// reference solution that passes.
 	FuelWithoutReference = 2_000_000_000
-	// fuelOfReferences bounds the reference solutions themselves; MBPP's slowest takes an eighth of it.
-	fuelOfReferences = 20_000_000_000
+	// fuelOfReferences bounds each part of a run of the reference solutions themselves; MBPP+'s slowest takes a FRACTION of it.
+	fuelOfReferences = 100_000_000_000
 	wallOfReferences = 10 * time.Minute
 
 	DefaultWall        = 2 * time.Minute
@@ -86,7 +88,7 @@ func setDefault[T comparable](v *T, to T) {
 }
 
 // limits are those of a verdict with the given fuel.
-func (c Config) limits(fuel int64) grade.Limits {
+func (c Config) limits(fuel grade.Fuel) grade.Limits {
 	l := grade.Limits{Fuel: fuel, Wall: c.Wall, Sleep: c.Sleep, Output: c.OutputBytes, SourceBytes: c.SourceBytes}
 	if c.MemoryMiB < MaxMemoryMiB {
 		l.MemoryBytes = int64(c.MemoryMiB)<<20 + 2*sandbox.BufferSize

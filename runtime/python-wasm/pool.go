@@ -160,6 +160,11 @@ func (p *Pool) Verify(ctx context.Context, t core.Task, program string) (core.Ve
 	if program == "" {
 		return core.Verdict{Class: core.NoCode, Message: "there is no program"}, nil
 	}
+	return p.verify(ctx, t, program, true)
+}
+
+// verify may answer with what is known of the reference solution.
+func (p *Pool) verify(ctx context.Context, t core.Task, program string, known bool) (core.Verdict, error) {
 	if p.isolated != nil {
 		return p.isolated.verify(ctx, t, program)
 	}
@@ -169,6 +174,11 @@ func (p *Pool) Verify(ctx context.Context, t core.Task, program string) (core.Ve
 	}
 	if err != nil {
 		return core.Verdict{}, fmt.Errorf("verify task %s: %w", t.ID, err)
+	}
+	if known && program == t.Code {
+		if v, ok := prepared.takeReference(); ok {
+			return v, nil
+		}
 	}
 	v, err := p.grade(ctx, prepared.task, program, p.config.limits(prepared.fuel))
 	if failure := (*grade.Failure)(nil); errors.As(err, &failure) {
@@ -198,7 +208,7 @@ func (p *Pool) Parses(ctx context.Context, src string) (parses bool, err error) 
 	}
 	err = p.retry(ctx, func(g *grade.Grader) error {
 		box := g.Box()
-		if parses, err = grade.Parses(ctx, box, []byte(src), p.config.limits(parseFuel)); err != nil {
+		if parses, err = grade.Parses(ctx, box, []byte(src), p.config.limits(equalFuel(parseFuel))); err != nil {
 			return err
 		}
 		_, err = box.Reset()

@@ -5,19 +5,26 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/runtime/python-wasm/grade"
+	"github.com/rlvr-harness/harness/runtime/python-wasm/sandbox"
 )
 
 // prepared is a task, compiled, with what its reference solution taught about it.
 type prepared struct {
 	task *grade.Task
-	// fuel is the limit of a program.
-	fuel int64
+	// fuel is what a program may use.
+	fuel grade.Fuel
 	// reference is the verdict on the task's own solution; its Class is "" where there is none.
 	reference core.Verdict
+	// use says where the fuel of reference went.
+	use grade.Use
+	// fresh says that reference is within the limits of programs, and that nobody has been given it as a verdict.
+	fresh atomic.Bool
 }
 
 // errNoTests says that nothing could ever be shown about a program.
@@ -61,61 +68,132 @@ func (p *Pool) prepare(ctx context.Context, t core.Task) (*prepared, error) {
 // calibrate compiles t and runs its reference solution. Tests whose value cannot cross even for the reference are judged inside the
 // program's interpreter, and weak; that is decided here, with the reference, and never from what a program returned.
 func (p *Pool) calibrate(ctx context.Context, t core.Task) (*prepared, error) {
-	task, err := p.compile(ctx, t, nil)
+	var hints grade.Hints
+	task, err := p.compile(ctx, t, &hints)
 	if err != nil {
 		return nil, err
 	}
-	pr := &prepared{task: task, fuel: FuelWithoutReference}
+	pr := &prepared{task: task, fuel: equalFuel(FuelWithoutReference / 2)}
 	if t.Code != "" {
-		var foreign []int
-		if pr.reference, foreign, err = p.runReference(ctx, task, t.Code); err != nil {
+		foreign, err := p.runReference(ctx, pr, t.Code)
+		if err != nil {
 			return nil, err
 		}
 		if len(foreign) > 0 {
-			weak := map[int]string{}
+			hints.Weak = map[int]string{}
 			for _, i := range foreign {
-				weak[i] = "the reference solution's value cannot leave its interpreter"
+				hints.Weak[i] = "the reference solution's value cannot leave its interpreter"
 			}
-			if pr.task, err = p.compile(ctx, t, weak); err != nil {
+			if pr.task, err = p.compile(ctx, t, &hints); err != nil {
 				return nil, err
 			}
-			if pr.reference, _, err = p.runReference(ctx, pr.task, t.Code); err != nil {
+			if _, err = p.runReference(ctx, pr, t.Code); err != nil {
 				return nil, err
 			}
 		}
 		if pr.reference.Class == core.Passed {
-			pr.fuel = max(FuelFloor, FuelMultiple*pr.reference.Fuel)
+			pr.fuel = multipleOf(pr.use)
 		}
 	}
 	if p.config.Fuel > 0 {
-		pr.fuel = p.config.Fuel
+		pr.fuel = equalFuel(p.config.Fuel)
 	}
+	pr.fresh.Store(pr.reference.Class == core.Passed && within(pr.use, pr.fuel) && len(t.Code) <= p.config.SourceBytes)
 	return pr, nil
 }
 
-func (p *Pool) compile(ctx context.Context, t core.Task, weak map[int]string) (task *grade.Task, err error) {
-	err = p.retry(ctx, func(g *grade.Grader) error {
-		box := g.Box()
-		task, err = grade.Compile(ctx, box, t, weak)
-		if _, resetErr := box.Reset(); resetErr != nil {
-			return errors.Join(err, resetErr)
+// equalFuel allows a program and each of its tests fuel, and twice that in all.
+func equalFuel(fuel int64) grade.Fuel { return grade.Fuel{Program: fuel, Test: fuel, Total: 2 * fuel} }
+
+// multipleOf allows FuelMultiple times what the reference solution used, and at least FuelFloor, to each part of a verdict, and to all
+// of it so much that two parts may go to their floor.
+func multipleOf(reference grade.Use) grade.Fuel {
+	f := equalFuel(FuelFloor)
+	f.Program = max(f.Program, FuelMultiple*reference.Program)
+	f.Total += FuelMultiple * reference.Program
+	for _, used := range reference.Tests {
+		f.Tests = append(f.Tests, max(f.Test, FuelMultiple*used))
+		f.Total += FuelMultiple * used
+	}
+	return f
+}
+
+// within says that what was used stays inside the limits of a program.
+func within(used grade.Use, limit grade.Fuel) bool {
+	total := used.Program
+	for i, u := range used.Tests {
+		if total += u; u >= limit.OfTest(i) {
+			return false
 		}
+	}
+	return used.Program < limit.Program && total < limit.Total
+}
+
+// takeReference returns the verdict on the reference solution, the first time that it is asked for: a run that has been made to learn
+// the limits need not be made again to tell the same.
+func (pr *prepared) takeReference() (core.Verdict, bool) {
+	if !pr.fresh.CompareAndSwap(true, false) {
+		return core.Verdict{}, false
+	}
+	v := pr.reference
+	v.Tests = slices.Clone(v.Tests)
+	return v, true
+}
+
+// compile adds to hints what it learns about expected values.
+func (p *Pool) compile(ctx context.Context, t core.Task, hints *grade.Hints) (*grade.Task, error) {
+	task, err := p.compileOnce(ctx, t, *hints)
+	if err != nil || !task.HasConstants() {
+		return task, err
+	}
+	var late []int
+	err = p.withCleanBox(ctx, func(box *sandbox.Box) (err error) {
+		late, err = task.AddConstants(ctx, box, p.limitsOfReferences())
+		return err
+	})
+	if err != nil || len(late) == 0 {
+		return task, err
+	}
+	hints.Late = append(hints.Late, late...)
+	return p.compile(ctx, t, hints) // now those tests have none
+}
+
+func (p *Pool) compileOnce(ctx context.Context, t core.Task, hints grade.Hints) (task *grade.Task, err error) {
+	err = p.withCleanBox(ctx, func(box *sandbox.Box) (err error) {
+		task, err = grade.Compile(ctx, box, t, hints)
 		return err
 	})
 	return task, err
 }
 
-// runReference also returns the tests whose value could not cross.
-func (p *Pool) runReference(ctx context.Context, task *grade.Task, code string) (v core.Verdict, foreign []int, err error) {
-	l := p.config.limits(fuelOfReferences)
-	l.SourceBytes = 0
-	l.Wall = max(l.Wall, wallOfReferences)
-	err = p.retry(ctx, func(g *grade.Grader) error {
-		v, err = g.Grade(ctx, task, []byte(code), l)
-		foreign = g.Foreign()
+// withCleanBox lends f a clean interpreter, more than once where the harness fails.
+func (p *Pool) withCleanBox(ctx context.Context, f func(*sandbox.Box) error) error {
+	return p.retry(ctx, func(g *grade.Grader) error {
+		box := g.Box()
+		err := f(box)
+		if _, resetErr := box.Reset(); resetErr != nil {
+			return errors.Join(err, resetErr)
+		}
 		return err
 	})
-	return v, foreign, err
+}
+
+func (p *Pool) limitsOfReferences() grade.Limits {
+	l := p.config.limits(equalFuel(fuelOfReferences))
+	l.SourceBytes = 0
+	l.Wall = max(l.Wall, wallOfReferences)
+	return l
+}
+
+// runReference sets pr.reference and pr.use, and returns the tests whose value could not cross.
+func (p *Pool) runReference(ctx context.Context, pr *prepared, code string) (foreign []int, err error) {
+	err = p.retry(ctx, func(g *grade.Grader) error {
+		pr.reference, err = g.Grade(ctx, pr.task, []byte(code), p.limitsOfReferences())
+		foreign = slices.Clone(g.Foreign())
+		pr.use = grade.Use{Program: g.Use().Program, Tests: slices.Clone(g.Use().Tests)}
+		return err
+	})
+	return foreign, err
 }
 
 // maxTasks bounds the cache; a compiled task takes some tens of kilobytes.

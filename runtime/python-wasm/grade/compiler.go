@@ -41,22 +41,23 @@ type Test struct {
 	// Weak says why the test is judged inside the program's interpreter; "" where it is not.
 	Weak string
 	// Broken says why the test is no Python; "" where it is.
-	Broken   string
-	kinds    []byte // of its operations
-	first    uint32 // id of the first of them
-	before   []byte // code object for the grader, or nil
-	residual []byte // code object for the grader, or nil
-	lazy     bool   // a value that raised may never be asked for
-	remote   []byte // the program's names in a test that the grader runs as it stands, for its operation; nil for other tests
+	Broken string
+
+	kinds    []byte   // of its operations in the program's interpreter
+	calls    []byte   // those operations; their ids are their places in kinds
+	lazy     bool     // a value that raised may never be asked for
+	ahead    []byte   // operations of the grader's interpreter before the values: the test's own statements and expected values
+	residual []byte   // operation of the grader's interpreter that judges the test, or nil
+	remote   bool     // residual is the test as it stands, which calls the program from afar
+	constant [][]byte // code objects whose values AddConstants adds to ahead
 }
 
 // Task is a task, compiled. It is read-only and may be shared.
 type Task struct {
 	Tests []Test
 
-	head, tail []byte // operations of the program's interpreter before and after the program
-	judge      []byte // operations of the grader before the first test
-	operations int
+	before, after []byte // operations of the program's interpreter before the program, and between it and the first test
+	judge         []byte // operations of the grader's interpreter before the first test
 }
 
 // TaskError says that a task itself is at fault: its imports, set-up or judge fail in a clean interpreter.
@@ -73,6 +74,15 @@ type taskText struct {
 	Tests   []string       `json:"tests"`
 	Entry   string         `json:"entry"`
 	Weak    map[int]string `json:"weak"`
+	Late    []int          `json:"late"`
+}
+
+// Hints are what an earlier compilation of the task has taught.
+type Hints struct {
+	// Weak gives the tests that must be judged inside the program's interpreter, with the reason.
+	Weak map[int]string
+	// Late are the tests whose expected values are computed with each verdict.
+	Late []int
 }
 
 type compiledTask struct {
@@ -92,17 +102,20 @@ type compiledTest struct {
 	Before   []byte      `json:"before"`
 	Lazy     bool        `json:"lazy"`
 	Remote   []string    `json:"remote"` // null where the test is split
+	Constant [][]byte    `json:"constants"`
 }
 
-// Compile compiles a task in box, which must be clean and is dirty afterwards. weak gives the tests that must be judged inside the
-// program's interpreter, with the reason. A *TaskError means that the task is at fault.
-func Compile(ctx context.Context, box *sandbox.Box, t core.Task, weak map[int]string) (*Task, error) {
-	text := taskText{Imports: t.Imports, Setup: t.Setup, Judge: t.Judge, Tests: t.Tests, Entry: t.Entry, Weak: weak}
+// Compile compiles a task in box, which must be clean and is dirty afterwards. A *TaskError means that the task is at fault.
+func Compile(ctx context.Context, box *sandbox.Box, t core.Task, h Hints) (*Task, error) {
+	text := taskText{Imports: t.Imports, Setup: t.Setup, Judge: t.Judge, Tests: t.Tests, Entry: t.Entry, Weak: h.Weak, Late: h.Late}
 	if text.Imports == nil {
 		text.Imports = []string{}
 	}
 	if text.Weak == nil {
 		text.Weak = map[int]string{}
+	}
+	if text.Late == nil {
+		text.Late = []int{}
 	}
 	in, err := json.Marshal(text)
 	if err != nil {
@@ -124,7 +137,8 @@ func Compile(ctx context.Context, box *sandbox.Box, t core.Task, weak map[int]st
 	default:
 		return nil, &TaskError{"SystemExit", "its imports or set-up end the interpreter: " + end.Message}
 	}
-	rs := readRecords(box.Output(), 1)
+	var rs records
+	rs.read(box.Output(), 1)
 	r := rs.operations[0]
 	switch {
 	case !r.found:
@@ -144,34 +158,31 @@ func Compile(ctx context.Context, box *sandbox.Box, t core.Task, weak map[int]st
 
 // task lays out the operations.
 func (c *compiledTask) task() (*Task, error) {
-	t := &Task{}
-	for _, code := range [][]byte{c.Imports} {
-		t.head = appendOperation(t.head, opMust, idSetup, code)
-	}
+	t := &Task{Tests: make([]Test, len(c.Tests))}
+	t.before = appendOperation(nil, opMust, idSetup, c.Imports)
 	for _, code := range [][]byte{c.Imports, c.Setup} {
-		t.tail = appendOperation(t.tail, opMust, idSetup, code)
+		t.after = appendOperation(t.after, opMust, idSetup, code)
 	}
 	for _, code := range [][]byte{c.GraderImports, c.GraderSetup, c.Judge} {
 		t.judge = appendOperation(t.judge, opMust, idSetup, code)
 	}
-	for _, ct := range c.Tests {
-		x := Test{
-			Weak: ct.Weak, Broken: ct.Error,
-			first: uint32(t.operations), before: ct.Before, residual: ct.Residual, lazy: ct.Lazy,
-		}
-		if ct.Remote != nil {
-			x.remote = appendNames([]byte{}, ct.Remote)
-		}
-		for _, o := range ct.Ops {
+	for i := range c.Tests {
+		ct, x := &c.Tests[i], &t.Tests[i]
+		*x = Test{Weak: ct.Weak, Broken: ct.Error, lazy: ct.Lazy, constant: ct.Constant, remote: ct.Remote != nil}
+		for k, o := range ct.Ops {
 			code, err := decodeBase64(o[1])
 			if err != nil || len(o[0]) != 1 || (o[0][0] != opEvaluate && o[0][0] != opPerform) {
 				return nil, &Failure{fmt.Sprintf("the task compiler's result: operation %q", o[0])}
 			}
-			t.tail = appendOperation(t.tail, o[0][0], uint32(t.operations), code)
+			x.calls = appendOperation(x.calls, o[0][0], uint32(k), code)
 			x.kinds = append(x.kinds, o[0][0])
-			t.operations++
 		}
-		t.Tests = append(t.Tests, x)
+		x.ahead = appendOperation(nil, opPerform, uint32(i), ct.Before)
+		if x.remote {
+			x.residual = appendNames(appendOperation(nil, opRemote, uint32(i), ct.Residual), ct.Remote)
+		} else {
+			x.residual = appendOperation(nil, opJudge, uint32(i), ct.Residual)
+		}
 	}
 	return t, nil
 }

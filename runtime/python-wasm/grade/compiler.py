@@ -13,6 +13,9 @@ and with it every expected value, stays with the grader. Where such a chain uses
 (comprehensions, lambdas), the expression around it moves as well, up to the nearest operand, unless a comparison would move too. What
 does not split so, and every test with blocks (for, try, with, def), runs in the grader as it stands and calls the program's functions
 from afar; only tests on instances of the program's own classes run beside the program, and are weak.
+
+A judge may name functions in _harness_constant whose calls on literals have the same value every time: expected answers that a
+reference solution computes. They are evaluated once, by whoever keeps the compiled task, and __v[-1], __v[-2] … stand for them.
 """
 
 import ast
@@ -35,6 +38,8 @@ LAZY = (ast.BoolOp, ast.IfExp)
 NAMELESS = (ast.Constant, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
 SIMPLE = (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom, ast.AnnAssign, ast.AugAssign)
 CONSTANT = (ast.Constant, ast.Tuple, ast.UnaryOp, ast.USub, ast.expr_context)
+# Names that may stand in what is as good as a literal: some numbers need them.
+LITERAL = {"complex", "float"}
 # Functions whose answer is the judgement: inside the program they would judge what the program says of itself.
 JUDGING = {"isinstance", "issubclass", "all", "any", "callable", "hasattr"}
 
@@ -140,6 +145,7 @@ class Task:
         self.implicit = self.find_forgotten_imports(good + [judge], judge_names)
         self.split_setup(parse(task["setup"]))
         exec(compile(judge, "<judge>", "exec"), self.namespace)
+        self.constant = frozenset(self.namespace.get("_harness_constant", ())) & judge_names
         self.judge_only = judge_names - self.clean
         self.clean |= judge_names
 
@@ -223,7 +229,7 @@ class Split:
     """One test, split. shared and needed come from an earlier attempt: mutable variables that the program was handed, which are the
     program's from then on, and variables that the program's part reads."""
 
-    def __init__(self, task, tree, shared, needed):
+    def __init__(self, task, tree, shared, needed, late):
         self.task = task
         self.shared, self.needed = shared, needed
         self.program, self.clean = set(task.program), set(task.clean)
@@ -231,12 +237,13 @@ class Split:
         self.reason = None  # why a part that moved makes the test weak
         self.values = 0
         self.before, self.residual = [], []
+        self.constants = []  # expressions whose value does not depend on the program
         self.mutable, self.touched = set(), set()
         self.instances = set()  # variables that hold an instance of a class of the program
         body = [n for n in tree.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
         for node in body:
             if isinstance(node, ast.Assert):
-                self.add_assert(node)
+                self.add_assert(node, late)
             elif isinstance(node, SIMPLE):
                 self.add_simple(node)
             else:
@@ -257,6 +264,7 @@ class Split:
             "residual": expression(test),
             "before": statements(self.before) if self.before else None,
             "lazy": self.lazy,
+            "constants": [expression(x) for x in self.constants],
         }
 
     def is_programs(self, name):
@@ -276,7 +284,7 @@ class Split:
         self.ops.append((kind, code))
         self.touched |= node.reads
 
-    def add_assert(self, node):
+    def add_assert(self, node, late):
         self.moved = []
         test = node.test
         # Compared with something that does not name the program, a call of a name in capitals is a function, not a class.
@@ -284,6 +292,8 @@ class Split:
             isinstance(test, ast.Compare) and any(not self.reads_program(x) for x in [test.left, *test.comparators])
         )
         self.residual.append(self.operand(test, EMPTY))
+        if self.task.constant & test.reads and not late:
+            self.residual[-1] = Constants(self).visit(self.residual[-1])
         for x in self.moved:
             x = self.fold_judge(x)
             self.add_op("E", expression(x), x)
@@ -345,8 +355,7 @@ class Split:
                 self.reason = called + " inside the program"
         self.moved.append(node)
         self.values += 1
-        place = ast.copy_location(ast.Name("__v", ast.Load()), node), ast.copy_location(ast.Constant(self.values - 1), node)
-        return ast.copy_location(ast.Subscript(*place, ast.Load()), node)
+        return value_at(self.values - 1, node)
 
     def operand(self, node, bound):
         """A position whose value may cross: what cannot be split moves up to here and no further."""
@@ -401,8 +410,28 @@ class Split:
         return ast.copy_location(type(node)(**fields), node)
 
 
+class Constants(ast.NodeTransformer):
+    """Takes calls of constant functions on literals out of what is left of an assert. Nodes that the split made have no reads."""
+
+    def __init__(self, split):
+        self.split = split
+
+    def visit_Call(self, node):
+        name = node.func.id if isinstance(node.func, ast.Name) else None
+        if name in self.split.task.constant and getattr(node, "reads", self.split.clean) <= LITERAL | {name}:
+            self.split.constants.append(node)
+            return value_at(-len(self.split.constants), node)
+        return self.generic_visit(node)
+
+
+def value_at(index, node):
+    """__v[index], which takes the place of node."""
+    place = ast.copy_location(ast.Name("__v", ast.Load()), node), ast.copy_location(ast.Constant(index), node)
+    return ast.copy_location(ast.Subscript(*place, ast.Load()), node)
+
+
 def outcome(**fields):
-    return {"ops": [], "weak": None, "error": None, "remote": None, "residual": None, "before": None, "lazy": False} | fields
+    return {"ops": [], "constants": [], "weak": None, "error": None, "remote": None, "residual": None, "before": None, "lazy": False} | fields
 
 
 def inside_test(tree, why):
@@ -424,7 +453,7 @@ def uses_class(task, tree):
     )
 
 
-def split_test(task, tree, forced_weak):
+def split_test(task, tree, forced_weak, late):
     if isinstance(tree, str):
         return outcome(error=tree)
     if forced_weak:
@@ -432,7 +461,7 @@ def split_test(task, tree, forced_weak):
     shared, needed = set(), set()
     try:
         while True:  # each round adds names, of which there are finitely many
-            s = Split(task, tree, shared, needed)
+            s = Split(task, tree, shared, needed, late)
             if s.now_shared <= shared and s.now_needed <= needed:
                 break
             shared |= s.now_shared
@@ -456,10 +485,12 @@ def code_of(text):
 def compile_task(text):
     spec = json.loads(text)
     task = Task(spec)
+    late = set(spec["late"])
     tests = []
     for i, tree in enumerate(task.trees):
-        r = split_test(task, tree, spec["weak"].get(str(i)))
+        r = split_test(task, tree, spec["weak"].get(str(i)), i in late)
         r["ops"] = [[kind, pack(code)] for kind, code in r["ops"]]
+        r["constants"] = [pack(code) for code in r["constants"]]
         r["residual"], r["before"] = pack(r["residual"]), pack(r["before"])
         tests.append(r)
     imports = task.imports + "".join("\nimport " + m for m in task.implicit)

@@ -1,7 +1,6 @@
 package grade
 
 import (
-	"context"
 	"errors"
 
 	"github.com/rlvr-harness/harness/core"
@@ -11,13 +10,10 @@ import (
 // callFunction performs one call in the program's interpreter.
 const callFunction = "harness_call"
 
-// dialogue answers the grader's interpreter, which calls functions of the program while it runs a test.
+// dialogue is a test that runs in the grader's interpreter and calls functions of the program while it does.
 type dialogue struct {
-	g       *Grader
-	ctx     context.Context
-	limits  Limits
-	verdict *core.Verdict // Fuel and StdoutBytes go on from what the program has used
-	reply   []byte
+	test  int
+	reply []byte
 
 	end     core.TestResult // how the program's interpreter ended, after answer returned errEnded
 	failure error           // of the harness
@@ -26,39 +22,73 @@ type dialogue struct {
 // errEnded says that the program's interpreter did not survive a call.
 var errEnded = errors.New("the program's interpreter ended")
 
-// answer performs a call. The reply is status u8, number of the builtin exception u8, and the value or the exception's text.
-func (d *dialogue) answer(request []byte) ([]byte, error) {
-	v, l := d.verdict, d.limits
-	if d.end.Class != "" { // it ended before
-		return nil, errEnded
+// judgeRemote runs test i, after all that wait to be judged.
+func (r *run) judgeRemote(i int) error {
+	if err := r.judgeQueue(); err != nil {
+		return err
 	}
-	end, err := d.g.candidate.Call(d.ctx, callFunction, request, sandbox.Limits{Fuel: max(1, l.Fuel-v.Fuel), Wall: l.Wall, Sleep: l.Sleep, Output: l.Output})
+	result := &r.verdict.Tests[i]
+	o, err := r.prepareJudge()
 	if err != nil {
-		d.failure = &Failure{err.Error()}
+		return err
+	}
+	if x := &r.task.Tests[i]; o.Class == "" {
+		r.remote.test, r.remote.end, r.remote.failure = i, core.TestResult{}, nil
+		if o, err = r.callJudge(x.residual, r.answer); err != nil {
+			return err
+		}
+	}
+	switch record := r.queue.rs.operations[i]; {
+	case record.found:
+		o = record.outcome()
+	case o.Class == "":
+		o = core.TestResult{Class: core.Memory, Message: "the results are too large"}
+	default: // an interpreter ended: the program's, which was counted, or the grader's
+		if r.remote.end.Class == "" {
+			r.countEnd(o)
+		}
+		if err := r.resetJudge(); err != nil {
+			return err
+		}
+	}
+	setResult(result, o)
+	if o.Class != core.Passed {
+		r.foreign = append(r.foreign, i)
+	}
+	return nil
+}
+
+// answer performs a call. The reply is status u8, number of the builtin exception u8, and the value or the exception's text.
+func (r *run) answer(request []byte) ([]byte, error) {
+	d := &r.remote
+	if d.end.Class != "" || d.failure != nil { // it ended before
 		return nil, errEnded
 	}
-	v.Fuel += end.Fuel
-	v.StdoutBytes = d.g.candidate.Host().StdoutBytes()
-	rs := readRecords(d.g.candidate.Output(), 2)
-	if end.Ending != sandbox.Returned || !rs.done {
-		if d.end, err = outcomeOf(end, d.g.candidate.Host().Stderr()); err != nil {
+	end, err := r.call(callFunction, request, r.limits.Fuel.OfTest(d.test)-r.use.Tests[d.test], 2)
+	if err != nil {
+		d.failure = err
+		return nil, errEnded
+	}
+	r.use.Tests[d.test] += end.Fuel
+	if end.Ending != sandbox.Returned || !r.rs.done {
+		if d.end, err = r.ended(end); err != nil {
 			d.failure = err
 		}
 		return nil, errEnded
 	}
-	r := rs.operations[0]
-	d.reply = append(d.reply[:0], byte(r.status), noType)
-	switch r.status {
+	o := r.rs.operations[0]
+	d.reply = append(d.reply[:0], byte(o.status), noType)
+	switch o.status {
 	case statusValue:
-		d.reply = append(d.reply, r.data...)
+		d.reply = append(d.reply, o.data...)
 	case statusException, statusExit, statusMemory:
-		if n := rs.operations[1]; len(n.data) == 1 {
+		if n := r.rs.operations[1]; len(n.data) == 1 {
 			d.reply[1] = n.data[0]
 		}
-		d.reply = append(d.reply, r.data...)
+		d.reply = append(d.reply, o.data...)
 	default: // a value that cannot cross: the test meets a TypeError
 		d.reply[0] = byte(statusException)
-		d.reply = append(d.reply, "TypeError\x00"+r.outcome().Message...)
+		d.reply = append(d.reply, "TypeError\x00"+o.outcome().Message...)
 	}
 	return d.reply, nil
 }

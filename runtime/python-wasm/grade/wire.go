@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+
+	"github.com/rlvr-harness/harness/runtime/python-wasm/sandbox"
 )
 
 // Kinds of operations; image/c/candidate.c and grader.c describe them.
@@ -12,6 +14,7 @@ const (
 	opMust     = 'M'
 	opEvaluate = 'E'
 	opPerform  = 'P'
+	opValue    = 'V'
 	opJudge    = 'G'
 	opRemote   = 'R'
 )
@@ -39,6 +42,7 @@ const (
 	statusMemory      status = 9
 )
 
+// recordHead is the size of what comes before a record's bytes, and before an operation's.
 const recordHead = 9
 
 // appendOperation appends kind u8, id u32, length u32 and code; nothing where there is no code.
@@ -79,7 +83,7 @@ func (r record) exception() (name, message string) {
 
 // clean makes text from a program fit for a report: valid UTF-8 of bounded length.
 func clean(b []byte) string {
-	const limit = 300
+	const limit = 600
 	if len(b) > limit {
 		b = b[:limit]
 	}
@@ -93,21 +97,22 @@ type records struct {
 	done       bool     // the call came to its end
 }
 
-// readRecords reads an output buffer of n operations. The buffer is hostile: whatever is in it, the result has n entries, each
-// within the buffer; of two records with one id the first counts.
-func readRecords(b []byte, n int) records {
-	rs := records{operations: make([]record, n)}
+// read reads an output buffer of n operations and forgets what was read before. The buffer is hostile: whatever is in it, there are n
+// operations afterwards, each within the buffer; of two records with one id the first counts.
+func (rs *records) read(b []byte, n int) {
+	rs.operations = append(rs.operations[:0], make([]record, n)...)
+	rs.other, rs.done = record{}, false
 	if len(b) < 4 {
-		return rs
+		return
 	}
 	used := binary.LittleEndian.Uint32(b)
 	if used < 4 || uint64(used) > uint64(len(b)) {
-		return rs
+		return
 	}
 	for b = b[4:used]; len(b) >= recordHead; {
 		id, st, size := binary.LittleEndian.Uint32(b), status(b[4]), binary.LittleEndian.Uint32(b[5:])
 		if uint64(size) > uint64(len(b)-recordHead) {
-			return rs
+			return
 		}
 		r := record{true, st, b[recordHead : recordHead+size : recordHead+size]}
 		b = b[recordHead+size:]
@@ -120,5 +125,16 @@ func readRecords(b []byte, n int) records {
 			rs.operations[id] = r
 		}
 	}
-	return rs
 }
+
+// take reads the n records that the box's last call left, and clears them away: a call that ends before it writes any must not be
+// taken for the one before. Their data stays where it is until the next call.
+func (rs *records) take(box *sandbox.Box, n int) {
+	b := box.Output()
+	rs.read(b, n)
+	if littleEndian(b) != 0 { // the guest wrote it, so that our writing makes no page differ that did not
+		clear(b[:4])
+	}
+}
+
+func littleEndian(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }

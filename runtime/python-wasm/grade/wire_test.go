@@ -36,7 +36,8 @@ type rec = struct {
 func TestReadRecords(t *testing.T) {
 	b := buffer(rec{1, statusValue, "one"}, rec{1, statusException, "a forged second one"}, rec{7, statusValue, "of no operation"},
 		rec{0, statusException, "ValueError\x00bad\xff"}, rec{idSetup, statusSyntax, "S\x00"}, rec{idDone, statusValue, ""})
-	rs := readRecords(b, 3)
+	var rs records
+	rs.read(b, 3)
 	if !rs.done || !rs.other.found || len(rs.operations) != 3 || rs.operations[2].found {
 		t.Fatalf("%+v", rs)
 	}
@@ -51,7 +52,7 @@ func TestReadRecords(t *testing.T) {
 		if n >= 4 {
 			binary.LittleEndian.PutUint32(cut, uint32(n))
 		}
-		if rs := readRecords(cut, 3); rs.done {
+		if rs.read(cut, 3); rs.done {
 			t.Errorf("done after %d of %d bytes", n, len(b))
 		}
 	}
@@ -96,7 +97,8 @@ func FuzzReadRecords(f *testing.F) {
 	f.Add(buffer(rec{0, statusValue, "v"}, rec{idDone, statusValue, ""}), byte(2))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff}, byte(1))
 	f.Fuzz(func(t *testing.T, b []byte, n byte) {
-		rs := readRecords(b, int(n))
+		var rs records
+		rs.read(b, int(n))
 		if len(rs.operations) != int(n) {
 			t.Fatalf("%d operations, want %d", len(rs.operations), n)
 		}

@@ -45,11 +45,21 @@ EXPORT("harness_parse") int harness_parse(int n) {
     return parses;
 }
 
+/* The program's global names. Found once, before the program runs, since it may put something else into sys.modules. */
+PyObject *program_names(void) {
+    static PyObject *names;
+    if (!names) {
+        PyObject *main_module = PyImport_AddModuleRef("__main__");
+        if (main_module) names = Py_NewRef(PyModule_GetDict(main_module));
+    }
+    return names;
+}
+
+/* Called once with the program and then again with each test: names, and all else that the program did, stay. */
 EXPORT("harness_candidate") int harness_candidate(int n) {
     Reader in = {input_buffer, input_buffer + (uint32_t)n};
-    PyObject *main_module = PyImport_AddModuleRef("__main__");
-    if (!main_module) return 1;
-    PyObject *names = Py_NewRef(PyModule_GetDict(main_module));
+    PyObject *names = program_names();
+    if (!names) return 1;
     records_begin();
     while (in.at < in.end) {
         int kind = *in.at++;

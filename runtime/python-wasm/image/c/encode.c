@@ -151,7 +151,7 @@ static int put_sized(int tag, const void *p, Py_ssize_t n) {
 static int encode_str(PyObject *o) {
     int kind = PyUnicode_KIND(o);
     Py_ssize_t n = PyUnicode_GET_LENGTH(o);
-    if ((size_t)n > BUFFER_SIZE / 4 || put_u8('s') || put_u8(kind) || put_u32((uint32_t)n)) return STATUS_LARGE;
+    if ((size_t)n > BUFFER_SIZE / kind || put_u8('s') || put_u8(kind) || put_u32((uint32_t)n)) return STATUS_LARGE;
     return put(PyUnicode_DATA(o), (uint32_t)n * kind);
 }
 

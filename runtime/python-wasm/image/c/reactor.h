@@ -62,6 +62,9 @@ int encode(PyObject *value);               /* a status */
 /* Enum classes are looked up in enums, names of the program in own; both may be NULL. */
 PyObject *decode(const unsigned char *p, uint32_t n, PyObject *enums, PyObject *own);
 
+/* The global names of the program (candidate.c), borrowed; NULL with an exception. */
+PyObject *program_names(void);
+
 /* ---- names of the program in the grader's interpreter (remote.c) */
 int remote_capture(void);
 PyObject *remote_new(const char *name, uint32_t n);

@@ -150,9 +150,8 @@ static PyObject *perform(PyObject *request, PyObject *names) {
 
 /* Performs one call. Record 0 is the outcome; for an exception, record 1 holds the number of its nearest builtin type. */
 EXPORT("harness_call") int harness_call(int n) {
-    PyObject *main_module = PyImport_AddModuleRef("__main__");
-    if (!main_module) return 1;
-    PyObject *names = Py_NewRef(PyModule_GetDict(main_module));
+    PyObject *names = program_names();
+    if (!names) return 1;
     records_begin();
     PyObject *request = decode(input_buffer, (uint32_t)n, names, names);
     PyObject *reply = request ? perform(request, names) : NULL;
