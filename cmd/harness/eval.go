@@ -310,20 +310,21 @@ func (p *parts) judgeSaved(ctx context.Context, name string, tasks []core.Task, 
 	}
 	defer r.Close()
 	others, n := 0, 0
-	err = inOrder(ctx, judge.workers, nextSample(name, r.Next, func(id string) (core.Task, bool) {
-		i, ok := at[id]
-		if !ok {
-			return core.Task{}, false
-		}
-		return tasks[i], true
-	}, func(bad error) error {
+	bad := func(bad error) error {
 		if errors.Is(bad, errUnknownTask) {
 			others++
 		} else {
 			p.con.line("warning: a completion is left out: %v", bad)
 		}
 		return nil
-	}), func(ctx context.Context, j *gradedJob) (core.Evidence, error) {
+	}
+	err = inOrder(ctx, judge.workers, nextSample(name, r.Next, func(id string) (core.Task, bool) {
+		i, ok := at[id]
+		if !ok {
+			return core.Task{}, false
+		}
+		return tasks[i], true
+	}, bad), func(ctx context.Context, j *gradedJob) (core.Evidence, error) {
 		return judge.judge.Evidence(ctx, j.task, savedPrompt(j.sample), core.Completion{Text: j.sample.Text})
 	}, func(j *gradedJob, e core.Evidence) error {
 		g := &groups[at[j.task.ID]]
@@ -331,7 +332,7 @@ func (p *parts) judgeSaved(ctx context.Context, name string, tasks []core.Task, 
 		n++
 		p.con.progress("eval", n, n, "")
 		return nil
-	})
+	}, bad)
 	p.con.clear()
 	if err != nil {
 		return nil, err

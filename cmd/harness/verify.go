@@ -21,6 +21,7 @@ import (
 	"github.com/rlvr-harness/harness/benchmarks/rows"
 	"github.com/rlvr-harness/harness/benchmarks/samples"
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/runtime/python-wasm/grade"
 )
 
 func verifyCommand() *cli.Command {
@@ -82,6 +83,7 @@ type testLine struct {
 // gradedJob is a completion on its way through the workers.
 type gradedJob struct {
 	sample samples.Sample
+	where  string // of the sample: file and line
 	task   core.Task
 	done   chan gradedResult
 }
@@ -133,17 +135,18 @@ func verify(c *cli.Context) (err error) {
 	sum := newSummary()
 	start := time.Now()
 	strict := c.Bool("strict")
-	err = inOrder(c.Context, judge.workers, nextSample(c.String("completions"), next, func(id string) (core.Task, bool) {
-		t, ok := byID[id]
-		return t, ok
-	}, func(bad error) error {
+	bad := func(bad error) error {
 		if strict {
 			return usageError{bad}
 		}
 		sum.bad++
 		con.line("warning: a completion is left out: %v", bad)
 		return nil
-	}), func(ctx context.Context, job *gradedJob) (core.Evidence, error) {
+	}
+	err = inOrder(c.Context, judge.workers, nextSample(c.String("completions"), next, func(id string) (core.Task, bool) {
+		t, ok := byID[id]
+		return t, ok
+	}, bad), func(ctx context.Context, job *gradedJob) (core.Evidence, error) {
 		return judge.judge.Evidence(ctx, job.task, savedPrompt(job.sample), core.Completion{Text: job.sample.Text})
 	}, func(job *gradedJob, e core.Evidence) error {
 		sum.add(job.task.ID, e)
@@ -152,7 +155,7 @@ func verify(c *cli.Context) (err error) {
 			return explain(w, job, e)
 		}
 		return writeVerdict(w, job, e)
-	})
+	}, bad)
 	con.clear()
 	if err != nil {
 		return err
@@ -238,7 +241,7 @@ func nextSample(file string, next func() (samples.Sample, error), task func(id s
 			}
 			if err == nil {
 				if t, ok := task(s.TaskID); ok {
-					return &gradedJob{sample: s, task: t}, nil
+					return &gradedJob{sample: s, where: where(file, s.Line), task: t}, nil
 				}
 				err = fmt.Errorf("%s:%d: field \"task_id\": %s %w", file, s.Line, s.RawID, errUnknownTask)
 			} else if !errors.As(err, new(*rows.Error)) {
@@ -249,6 +252,14 @@ func nextSample(file string, next func() (samples.Sample, error), task func(id s
 			}
 		}
 	}
+}
+
+// where names a line of a file of completions; without one, the completions are the tasks' reference solutions.
+func where(file string, line int) string {
+	if file == "" {
+		return fmt.Sprintf("reference solution %d", line)
+	}
+	return fmt.Sprintf("%s:%d", file, line)
 }
 
 func writeVerdict(w io.Writer, job *gradedJob, e core.Evidence) error {
@@ -319,9 +330,10 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "�"))
 }
 
-// inOrder takes jobs from next, works on them in parallel, and hands the results to emit in the order of the jobs. A few
-// jobs per worker are under way at a time, so that memory does not grow with the input.
-func inOrder(ctx context.Context, workers int, next func() (*gradedJob, error), work func(context.Context, *gradedJob) (core.Evidence, error), emit func(*gradedJob, core.Evidence) error) error {
+// inOrder takes jobs from next, works on them in parallel, and hands the results to emit in the order of the jobs. What bad says of a
+// job whose task cannot be graded decides: nil goes on with the next. A few jobs per worker are under way at a time, so that memory
+// does not grow with the input.
+func inOrder(ctx context.Context, workers int, next func() (*gradedJob, error), work func(context.Context, *gradedJob) (core.Evidence, error), emit func(*gradedJob, core.Evidence) error, bad func(error) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	jobs := make(chan *gradedJob)
@@ -339,6 +351,9 @@ func inOrder(ctx context.Context, workers int, next func() (*gradedJob, error), 
 		j := queue[0]
 		queue = queue[1:]
 		r := <-j.done
+		if task := (*grade.TaskError)(nil); errors.As(r.err, &task) {
+			return bad(fmt.Errorf("%s: task %s cannot be graded: %w", j.where, j.task.ID, task))
+		}
 		if r.err != nil {
 			return r.err
 		}
