@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -62,6 +63,7 @@ func makeStudy(c *cli.Context) error {
 		"harness", "study", "--rewards", c.String("rewards"), "--optimizers", c.String("optimizers"), "--seeds", c.String("seeds"), "--",
 	}, p.Settings...), " ")
 	runs := p.Runs()
+	began, made := time.Now(), 0
 	for i, r := range runs {
 		dir := filepath.Join(out, r.Name())
 		begun, finished, err := study.Finished(dir)
@@ -92,6 +94,10 @@ func makeStudy(c *cli.Context) error {
 		} else if !finished {
 			return fmt.Errorf("study: run %s was stopped; the same command goes on with it", r.Name())
 		}
+		made++
+		each := time.Since(began) / time.Duration(made)
+		con.line("run %d/%d %s: finished; %s a run so far, about %s for the rest", i+1, len(runs), r.Name(),
+			each.Round(time.Second), (each * time.Duration(len(runs)-i-1)).Round(time.Second))
 	}
 	missing, err := study.Write(out, docs, command, p)
 	if err != nil {
