@@ -26,6 +26,18 @@ type Score struct {
 	Note string
 }
 
+// Mean returns the mean value of the scores that do not abstain, the simplest baseline of a group; 0 where all abstain.
+func Mean(scores []Score) float64 {
+	sum, n := 0.0, 0
+	for _, s := range scores {
+		if !s.Abstain {
+			sum += s.Value
+			n++
+		}
+	}
+	return sum / float64(max(1, n))
+}
+
 // Reward scores the samples of a group.
 type Reward interface {
 	// Score returns one score per sample, in order. It is a pure function of the group and of the reward's settings:

@@ -141,8 +141,8 @@ func (e *UnknownError) Error() string {
 		return fmt.Sprintf("no %s %q: there is no file %s in %s; run ./task build, or set %s", e.Kind, e.Name,
 			FileName(e.Kind, "NAME"), strings.Join(e.Search, ", "), SearchPathVariable)
 	}
-	return fmt.Sprintf("no %s %q; did you mean %s? there are %s (searched in %s)", e.Kind, e.Name,
-		nearest(e.Name, e.Known), strings.Join(e.Known, ", "), strings.Join(e.Search, ", "))
+	return fmt.Sprintf("no %s %q;%s there are %s (searched in %s)", e.Kind, e.Name,
+		didYouMean(e.Name, e.Known), strings.Join(e.Known, ", "), strings.Join(e.Search, ", "))
 }
 
 // locate finds the file of a plugin that is named by its name or, where the name has a separator in it, by its path.

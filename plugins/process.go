@@ -2,12 +2,9 @@ package plugins
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -22,6 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/rlvr-harness/harness/core/checksum"
 	wire "github.com/rlvr-harness/harness/plugins/wire/harness/v1"
 )
 
@@ -109,7 +107,7 @@ func findProcess(kind Kind, o Options) (*process, error) {
 	if err := checkFile(f.Path); err != nil {
 		return nil, p.failure("Start", "", Refused, err, nil)
 	}
-	if p.sum, err = fileSHA256(f.Path); err != nil {
+	if p.sum, err = checksum.File(f.Path); err != nil {
 		return nil, p.failure("Start", "", Refused, err, nil)
 	}
 	if want := strings.ToLower(o.SHA256); want != "" && want != p.sum {
@@ -142,19 +140,6 @@ func openProcess(ctx context.Context, kind Kind, o Options) (*process, error) {
 		return nil, err
 	}
 	return p, nil
-}
-
-func fileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func (p *process) log() *slog.Logger {

@@ -10,9 +10,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/rlvr-harness/harness/core/spelling"
 )
 
 // Presetter is implemented by settings that come in named sets. A setting "preset" then chooses the set that takes the
@@ -152,18 +153,15 @@ func unknownSetting(name string, names []string) error {
 	if len(names) == 0 {
 		return fmt.Errorf("%s: there is no such setting; the plugin has none", name)
 	}
-	return fmt.Errorf("%s: there is no such setting; did you mean %s? there are %s", name, nearest(name, names), strings.Join(names, ", "))
+	return fmt.Errorf("%s: there is no such setting;%s there are %s", name, didYouMean(name, names), strings.Join(names, ", "))
 }
 
-// nearest returns the name that is the fewest edits away; names is not empty.
-func nearest(name string, names []string) string {
-	best, least := names[0], int(^uint(0)>>1)
-	for _, n := range names {
-		if d := levenshtein.ComputeDistance(name, n); d < least {
-			best, least = n, d
-		}
+// didYouMean is the part of a message that suggests a name, or "".
+func didYouMean(name string, names []string) string {
+	if n := spelling.Nearest(name, names); n != "" {
+		return " did you mean " + n + "?"
 	}
-	return best
+	return ""
 }
 
 // settingNames lists the settings of a schema in order; none where the schema cannot be read.

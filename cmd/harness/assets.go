@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/rlvr-harness/harness/core/spelling"
 	"github.com/rlvr-harness/harness/runtime/assets"
 	"github.com/rlvr-harness/harness/runtime/python-wasm/cpython"
 	"github.com/rlvr-harness/harness/runtime/python-wasm/image"
@@ -85,7 +86,7 @@ func unknownSubcommand(c *cli.Context, of, typed string) error {
 }
 
 func didYouMean(typed string, names []string) string {
-	if n := nearest(typed, names); n != "" {
+	if n := spelling.Nearest(typed, names); n != "" {
 		return "; did you mean " + n + "?"
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 	"github.com/rlvr-harness/harness/benchmarks/mbpp"
 	"github.com/rlvr-harness/harness/benchmarks/starter"
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/checksum"
 	"github.com/rlvr-harness/harness/core/prompt"
 	"github.com/rlvr-harness/harness/core/rollout"
 )
@@ -112,7 +113,7 @@ func (p *parts) openDataset(ctx context.Context, name, file string) (*dataset, e
 				return nil, err
 			}
 		}
-		if d.sha256, err = fileSHA256(file); err != nil {
+		if d.sha256, err = checksum.File(file); err != nil {
 			if errors.Is(err, os.ErrNotExist) {
 				return nil, usagef("--data %s: there is no such file", file)
 			}

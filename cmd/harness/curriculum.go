@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/checksum"
 	"github.com/rlvr-harness/harness/core/jsonlines"
 	"github.com/rlvr-harness/harness/core/rollout"
 	"github.com/rlvr-harness/harness/core/train"
@@ -48,7 +49,7 @@ func openCurriculum(config runConfig, questions []rollout.Question) (*train.Pass
 	if known == 0 {
 		return nil, "", usagef("--curriculum-from %s: it has results of %d tasks, and none is among the %d of this run's split", config.CurrFrom, len(results), len(questions))
 	}
-	sum, err := fileSHA256(file)
+	sum, err := checksum.File(file)
 	return rates, sum, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/rlvr-harness/harness/benchmarks/rows"
 	"github.com/rlvr-harness/harness/benchmarks/samples"
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/checksum"
 	"github.com/rlvr-harness/harness/core/eval"
 	"github.com/rlvr-harness/harness/core/gaming"
 	"github.com/rlvr-harness/harness/core/prompt"
@@ -195,7 +196,7 @@ func evaluation(c *cli.Context) (err error) {
 	var groups []core.Group
 	var judge *judgeParts
 	if name := c.String("completions"); name != "" {
-		if m.SHA256["completions"], err = fileSHA256(name); err != nil {
+		if m.SHA256["completions"], err = checksum.File(name); err != nil {
 			return usagef("--completions: %w", err)
 		}
 		if judge, err = p.openJudge(c.Context, config.Judge); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/checksum"
 	"github.com/rlvr-harness/harness/core/rollout"
 	"github.com/rlvr-harness/harness/core/run"
 	"github.com/rlvr-harness/harness/core/train"
@@ -302,7 +303,7 @@ func (s *session) manifest(ctx context.Context) (run.Manifest, error) {
 	if err != nil {
 		return m, fmt.Errorf("find this binary: %w", err)
 	}
-	if m.SHA256["binary"], err = fileSHA256(binary); err != nil {
+	if m.SHA256["binary"], err = checksum.File(binary); err != nil {
 		return m, err
 	}
 	for _, i := range s.plugins {

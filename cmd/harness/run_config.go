@@ -12,6 +12,7 @@ import (
 
 	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/core/prompt"
+	"github.com/rlvr-harness/harness/core/spelling"
 	"github.com/rlvr-harness/harness/core/train"
 )
 
@@ -283,7 +284,7 @@ func (r runConfig) train() train.Config {
 func unknownName(kind, name string, names []string) error {
 	sort.Strings(names)
 	msg := fmt.Sprintf("there is no %s %q; there are %s", kind, name, strings.Join(names, ", "))
-	if near := nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		msg += fmt.Sprintf(". Did you mean %s?", near)
 	}
 	return usagef("%s", msg)

@@ -195,15 +195,9 @@ func (o optimizer) Advantages(ctx context.Context, scores [][]core.Score) ([][]f
 	out := make([][]float64, len(scores))
 	for g, group := range scores {
 		out[g] = make([]float64, len(group))
-		mean, n := 0.0, 0.0
-		for _, s := range group {
-			if !s.Abstain {
-				mean, n = mean+s.Value, n+1
-			}
-		}
 		for i, s := range group {
 			if !s.Abstain {
-				out[g][i] = s.Value - mean/n
+				out[g][i] = s.Value - core.Mean(group)
 			}
 		}
 	}
