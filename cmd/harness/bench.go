@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -132,18 +131,6 @@ func timed(ctx context.Context, f func(context.Context) error) (cpu, wall float6
 	wall = time.Since(start).Seconds()
 	after, err := cpuSeconds()
 	return after - before, wall, err
-}
-
-func cpuSeconds() (float64, error) {
-	sum := 0.0
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(who, &u); err != nil {
-			return 0, fmt.Errorf("read the CPU time: %w", err)
-		}
-		sum += time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
-	}
-	return sum, nil
 }
 
 func median(v []float64) float64 {

@@ -15,11 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/cpu"
-	"golang.org/x/sys/unix"
 
 	"github.com/rlvr-harness/harness/runtime/assets"
 	pythonwasm "github.com/rlvr-harness/harness/runtime/python-wasm"
@@ -122,11 +120,10 @@ func checkMachine(ctx context.Context, cache *assets.Cache) ([]finding, error) {
 		checkDisk(cache.Folder(), need),
 		checkMemory(),
 		checkProcessor(),
-		checkMemfd(),
-		checkPagemapScan(),
 		checkIsolation(),
 		checkGPU(ctx, cache),
 	}
+	findings = append(findings, checkKernel()...)
 	findings = append(findings, damaged...)
 	if len(notReady) > 0 {
 		findings = append(findings, finding{"artefacts", "note", "not in the cache yet: " + strings.Join(notReady, ", "), "harness assets fetch"})
@@ -308,35 +305,6 @@ func checkProcessor() finding {
 		f.State, f.Mend = "note", "use a processor with AVX2: without it libtorch computes several times slower"
 	}
 	return f
-}
-
-// checkMemfd is how the sandbox shares one snapshot among copies.
-func checkMemfd() finding {
-	fd, err := unix.MemfdCreate("harness-doctor", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	if err != nil {
-		return finding{"memfd", "missing", "memfd_create: " + err.Error(), "allow the system call memfd_create (Linux 3.17 and newer; container profiles may forbid it)"}
-	}
-	unix.Close(fd)
-	return finding{"memfd", "ok", "sandboxes share their snapshot", ""}
-}
-
-// checkPagemapScan tells kernels that can list the pages a sandbox has changed.
-func checkPagemapScan() finding {
-	slow := finding{"pagemap-scan", "note", "", "use Linux 6.7 or newer: sandboxes are reset faster"}
-	f, err := os.Open("/proc/self/pagemap")
-	if err != nil {
-		slow.Found = err.Error()
-		return slow
-	}
-	defer f.Close()
-	// PAGEMAP_SCAN of linux/fs.h, asked about nothing: a kernel that has it answers 0.
-	const request = 0xc0606610
-	args := [12]uint64{0: 96}
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, f.Fd(), request, uintptr(unsafe.Pointer(&args))); e != 0 {
-		slow.Found = "the kernel does not have it (" + e.Error() + ")"
-		return slow
-	}
-	return finding{"pagemap-scan", "ok", "sandboxes are reset by the pages they changed", ""}
 }
 
 // checkIsolation says whether --isolate works here.

@@ -27,7 +27,7 @@ var rooms = map[string][]string{
 	"core/study":                  {"core", "core/run"},
 	"core/gaming":                 {"core", "core/pytoken"},
 	"core/pytoken":                {},
-	"core/run":                    {"core", "core/gaming", "core/jsonlines", "github.com/parquet-go/parquet-go/...", "google.golang.org/protobuf/..."},
+	"core/run":                    {"core", "core/gaming", "core/jsonlines", "github.com/parquet-go/parquet-go/...", "google.golang.org/protobuf/...", "golang.org/x/sys/windows"},
 	"plugins":                     {"core", "core/checksum", "core/spelling", "plugins/wire/...", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog/...", "google.golang.org/...", "github.com/santhosh-tekuri/jsonschema/..."},
 	"plugins/wire":                {"google.golang.org/..."},
 	"runtime/assets":              {"github.com/schollz/progressbar/...", "golang.org/x/...", "github.com/ulikunitz/xz/..."},

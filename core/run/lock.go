@@ -1,5 +1,3 @@
-//go:build unix
-
 package run
 
 import (
@@ -9,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // ErrLocked says that another process writes the run.
@@ -25,13 +22,14 @@ func acquire(dir string) (*lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		locked, err := tryLock(f)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+		}
+		if !locked {
 			holder, _ := io.ReadAll(io.LimitReader(f, 64)) // for the message only
 			_ = f.Close()                                  // nothing was written
-			if errors.Is(err, syscall.EWOULDBLOCK) {
-				return nil, fmt.Errorf("%s: %w (process %s); wait for it or stop it", dir, ErrLocked, orUnknown(strings.TrimSpace(string(holder))))
-			}
-			return nil, fmt.Errorf("lock %s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w (process %s); wait for it or stop it", dir, ErrLocked, orUnknown(strings.TrimSpace(string(holder))))
 		}
 		// The holder before may have removed the file between the opening and the locking.
 		mine, err := f.Stat()
@@ -59,9 +57,4 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
-}
-
-// release gives the lock up. The file goes first, while nobody else can hold it.
-func (l *lock) release() error {
-	return errors.Join(os.Remove(l.file.Name()), l.file.Close())
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/rlvr-harness/harness/core"
@@ -184,7 +184,11 @@ func kill(pid int) error {
 	if pid == 0 {
 		return errors.New("no process is running")
 	}
-	return syscall.Kill(pid, syscall.SIGKILL)
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
 }
 
 // ends asks that a closed plugin leaves no process behind.
@@ -192,7 +196,7 @@ func ends(pid int, closing func() error) error {
 	if err := closing(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(5 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); alive(pid); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("process %d is still there", pid)
 		}

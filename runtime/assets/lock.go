@@ -2,22 +2,20 @@ package assets
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
-// lock is held by one process at a time. The kernel releases it when the last process that has the file open ends;
-// tools started under it inherit the file, so that a compiler which outlives a killed harness keeps others out of the
-// folder it still writes to.
+// lock is held by one process at a time. The kernel releases it when the last process that has the file open ends. But for
+// Windows, tools started under it inherit the file, so that a compiler which outlives a killed harness keeps others out of
+// the folder it still writes to.
 type lock struct{ file *os.File }
 
-// lockPoll is how often a waiting process tries again: flock(2) cannot be cancelled by a context.
+// lockPoll is how often a waiting process tries again: the kernel's wait cannot be cancelled by a context.
 const lockPoll = 100 * time.Millisecond
 
 // acquire waits for the lock at path. waiting is called once with the process id that holds it ("" if unknown).
@@ -30,13 +28,13 @@ func acquire(ctx context.Context, path string, waiting func(pid string)) (*lock,
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
 	for told := false; ; told = true {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+		locked, err := tryLock(f)
+		if err != nil {
 			f.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if locked {
+			break
 		}
 		if !told {
 			pid, _ := io.ReadAll(io.LimitReader(io.NewSectionReader(f, 0, 32), 32))

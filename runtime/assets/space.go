@@ -1,9 +1,6 @@
 package assets
 
-import (
-	"fmt"
-	"syscall"
-)
+import "fmt"
 
 // spaceError is a disk with too little room.
 type spaceError struct {
@@ -28,15 +25,6 @@ func (c *Cache) room(need int64) error {
 		return &spaceError{c.dir, need, free}
 	}
 	return nil
-}
-
-// Free is the number of bytes that an ordinary user can still write to the disk of dir.
-func Free(dir string) (int64, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("statfs %s: %w", dir, err)
-	}
-	return int64(st.Bavail) * st.Bsize, nil
 }
 
 // Bytes writes n for people: "563.7 kB", "670.2 MB".

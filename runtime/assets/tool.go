@@ -8,9 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -59,15 +57,9 @@ func runTool(ctx context.Context, l *lock, log io.Writer, dir string, env []stri
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	cmd.Stdout = io.MultiWriter(log, &end)
 	cmd.Stderr = cmd.Stdout
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second // for a grandchild that left the group and holds the pipe
-	if l != nil {
-		cmd.ExtraFiles = []*os.File{l.file}
-	}
-	// Pdeathsig fires when the thread that started the child ends, so this goroutine keeps its thread.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	undo := bind(cmd, l)
+	defer undo()
 	began := time.Now()
 	err := cmd.Run()
 	if p := cmd.ProcessState; p != nil {
