@@ -1,15 +1,19 @@
 package pythonwasm
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"reflect"
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,10 +47,19 @@ MODULES = len(sys.modules)
 FILTERS = warnings.filters
 `
 
-// poisons change everything that a program can change, and then die in every way there is.
-var poisons = func() map[string]string {
+// poisoned is a program that changes everything a program can change, and the tests during which it dies.
+type poisoned struct {
+	program string
+	tests   []string
+}
+
+// poisons die in every way there is: of themselves, in the middle of a host call, while a value leaves, and with the grader's
+// interpreter.
+var poisons = func() map[string]poisoned {
 	const poison = `
 import builtins, sys, gc, decimal, random, os, math, re, warnings
+re.compile('poison'); sys.intern('poison')
+re._cache.clear(); re._cache2.clear()
 builtins.poison = sys.poison = math.poison = os.poison = 1
 sys.modules['poison'] = sys; sys.modules.pop('json', None)
 decimal.getcontext().prec = 3; sys.setrecursionlimit(50000); warnings.filters = []
@@ -55,10 +68,8 @@ builtins.isinstance = lambda *a: True; builtins.sorted = lambda *a: []; builtins
 class poisoned: pass
 keep = [bytearray(1 << 20) for _ in range(20)]
 sys.settrace(lambda *a: None); sys.setprofile(lambda *a: None)
-re.compile('poison'); sys.intern('poison')
-re._cache.clear(); re._cache2.clear()
 `
-	out := map[string]string{}
+	out := map[string]poisoned{}
 	for name, end := range map[string]string{
 		"returns":         "def seen(): return []",
 		"raises":          "raise ValueError",
@@ -75,8 +86,42 @@ re._cache.clear(); re._cache2.clear()
 		"breaks bytecode": "import types\nco = (lambda: 0).__code__.replace(co_code=bytes([0x64, 0xff]) * 40, co_stacksize=1, co_consts=())\ntypes.FunctionType(co, {})()",
 		"crashes":         "import types\nco = (lambda: 0).__code__.replace(co_code=bytes(range(256)), co_stacksize=200)\ntypes.FunctionType(co, {})()",
 		"in the middle":   "def seen():\n  builtins.poison2 = 1\n  os._exit(0)",
+		// Fuel ends while the host works.
+		"draws entropy":   "while True: os.urandom(1 << 20)",
+		"reads the files": "where = '/lib/python3.13/'\nname = [n for n in os.listdir(where) if '.' in n][0]\nwhile True: open(where + name, 'rb').read()",
+		"asks the clock":  "import time\nwhile True: time.time()",
+		"prints slowly":   "while True: os.write(1, b'')",
+		"lists a folder":  "while True: os.listdir('/lib/python3.13')",
+		// Traps of the machine and limits of the interpreter.
+		"grows one block":        "x = bytearray(1)\nwhile True: x = x + x",
+		"recurses in the hash":   "class H:\n  def __hash__(self): return hash((self,))\nhash(H())",
+		"recurses while tidying": "class D:\n  def __del__(self): D()\nD()\nwhile True: D()",
+		"reads far outside": "import types, opcode\nm = opcode.opmap\nfar = [m['RESUME'], 0, m['EXTENDED_ARG'], 16, m['EXTENDED_ARG'], 0, m['EXTENDED_ARG'], 0, m['LOAD_FAST'], 0, m['RETURN_VALUE'], 0]\n" +
+			"types.FunctionType((lambda: 0).__code__.replace(co_code=bytes(far)), {})()",
+		"ends in a signal":   "import signal\nsignal.raise_signal(signal.SIGABRT)",
+		"ends at exit":       "import atexit\natexit.register(os._exit, 0)\nsys.exit()",
+		"ends while tidying": "class D:\n  def __del__(self): os._exit(0)\nD()",
+		// Values that cannot leave.
+		"returns much":    "def seen(): return [bytes([i]) * (1 << 20) for i in range(40)]",
+		"returns depth":   "def seen():\n  x = []\n  for _ in range(100000): x = [x]\n  return x",
+		"returns a cycle": "def seen():\n  x = []\n  x.append(x)\n  return x",
+		"returns itself":  "class P: pass\ndef seen(): return P()",
 	} {
-		out[name] = poison + end
+		out[name] = poisoned{poison + end, probe.Tests}
+	}
+	const block = "for i in range(3):\n    assert seen(i) == i"
+	for name, p := range map[string]poisoned{
+		"exits in a call":         {"def seen(i):\n  if i: os._exit(0)\n  return i", []string{block}},
+		"loops in a call":         {"def seen(i):\n  while i: pass\n  return i", []string{block}},
+		"takes memory in a call":  {"def seen(i):\n  while i: keep.append(bytearray(1 << 20))\n  return i", []string{block}},
+		"prints in a call":        {"def seen(i):\n  while i: os.write(1, b'x' * 10000)\n  return i", []string{block}},
+		"uses the grader's fuel":  {"def seen(): return range(10 ** 12)", []string{"assert sum(seen()) == 0"}},
+		"fills the grader":        {"def seen(): return range(10 ** 9)", []string{"assert list(seen()) == []"}},
+		"recurses in the grader":  {"def seen():\n  x = []\n  for _ in range(250): x = [x]\n  return x", []string{"assert seen() < seen()", "assert repr(seen()) == ''"}},
+		"sees the grader's exit":  {"def seen(): return 0", []string{"import os\nos._exit(seen())"}},
+		"sees the grader's abort": {"def seen(): return 0", []string{"import os\nos.abort() if seen() == 0 else None"}},
+	} {
+		out[name] = poisoned{poison + p.program, p.tests}
 	}
 	return out
 }()
@@ -84,9 +129,12 @@ re._cache.clear(); re._cache2.clear()
 // TestNothingIsLeftBehind lets a program poison its interpreter and die; the next program's verdict is, to the byte, that of the first
 // program ever.
 func TestNothingIsLeftBehind(t *testing.T) {
-	for _, kind := range []string{"machine's", "portable"} {
+	for _, kind := range []string{"machine's", "portable", "isolated"} {
 		t.Run(kind, func(t *testing.T) {
-			p := open(t, Config{Workers: 1, Fuel: 30_000_000, Portable: kind == "portable"})
+			if err := CanIsolate(); err != nil && kind == "isolated" {
+				t.Skip(err)
+			}
+			p := open(t, Config{Workers: 1, Fuel: 30_000_000, Portable: kind == "portable", Isolate: kind == "isolated"})
 			clean := func(after string) core.Verdict {
 				v, err := p.Verify(t.Context(), probe, probeProgram)
 				if err != nil {
@@ -99,16 +147,54 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			}
 			first := clean("does nothing")
 			for _, name := range slices.Sorted(keys(poisons)) {
-				v, err := p.Verify(t.Context(), probe, poisons[name])
+				v, err := p.Verify(t.Context(), core.Task{ID: name, Tests: poisons[name].tests}, poisons[name].program)
 				if err != nil {
-					t.Fatal(err)
+					t.Fatalf("a program that %s: %v", name, err)
 				}
 				if v.Class == core.Infrastructure {
 					t.Errorf("a program that %s: %s", name, v.Message)
 				}
+				t.Logf("a program that %s: %s: %s: %s", name, v.Class, v.Exception, v.Message)
+				if v.Exception == "AttributeError" || v.Exception == "NameError" {
+					t.Errorf("a program that %s dies of a slip in the poison: %s", name, v.Message)
+				}
+				if v.Class == core.Passed && name != "returns" {
+					t.Errorf("a program that %s passed", name)
+				}
 				if again := clean(name); again.Fuel != first.Fuel || again.MemoryBytes != first.MemoryBytes {
 					t.Errorf("after a program that %s: fuel %d, memory %d; before: %d, %d", name, again.Fuel, again.MemoryBytes, first.Fuel, first.MemoryBytes)
 				}
+			}
+		})
+	}
+}
+
+// TestNothingIsLeftBehindByTheHost ends programs from outside: by the caller's context and by the wall clock.
+func TestNothingIsLeftBehindByTheHost(t *testing.T) {
+	for _, isolate := range []bool{false, true} {
+		t.Run(fmt.Sprintf("isolated=%t", isolate), func(t *testing.T) {
+			if err := CanIsolate(); err != nil && isolate {
+				t.Skip(err)
+			}
+			p := open(t, Config{Workers: 1, Fuel: 1 << 50, Wall: time.Second, Isolate: isolate})
+			first, err := p.Verify(t.Context(), probe, probeProgram)
+			if err != nil || first.Class != core.Passed {
+				t.Fatal(first, err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			if _, err := p.Verify(ctx, probe, poisons["loops"].program); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a cancelled verdict: %v", err)
+			}
+			if again, err := p.Verify(t.Context(), probe, probeProgram); err != nil || !reflect.DeepEqual(again, first) {
+				t.Errorf("after a cancelled verdict: %+v, want %+v (%v)", again, first, err)
+			}
+			v, err := p.Verify(t.Context(), probe, poisons["loops"].program)
+			if err != nil || v.Class != core.Infrastructure {
+				t.Errorf("a program that the wall clock ended: %+v, %v", v, err)
+			}
+			if again, err := p.Verify(t.Context(), probe, probeProgram); err != nil || !reflect.DeepEqual(again, first) {
+				t.Errorf("after the wall clock: %+v, want %+v (%v)", again, first, err)
 			}
 		})
 	}
