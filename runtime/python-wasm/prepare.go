@@ -3,8 +3,8 @@ package pythonwasm
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -231,15 +231,22 @@ func (c *taskCache) entry(key [32]byte) *taskEntry {
 	return e
 }
 
+// texts are buffers of keyOf.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
 // keyOf hashes everything of a task that a verdict depends on.
-func keyOf(t core.Task) (key [32]byte) {
-	h := sha256.New()
-	for _, texts := range [][]string{{t.Code, t.Entry, t.Setup, t.Judge}, t.Imports, t.Tests} {
-		fmt.Fprintf(h, "%d\n", len(texts))
-		for _, text := range texts {
-			fmt.Fprintf(h, "%d:%s", len(text), text)
+func keyOf(t core.Task) [32]byte {
+	buffer := texts.Get().(*[]byte)
+	b := (*buffer)[:0]
+	for _, list := range [][]string{{t.Code, t.Entry, t.Setup, t.Judge}, t.Imports, t.Tests} {
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(list)))
+		for _, text := range list {
+			b = binary.LittleEndian.AppendUint64(b, uint64(len(text)))
+			b = append(b, text...)
 		}
 	}
-	h.Sum(key[:0])
+	key := sha256.Sum256(b)
+	*buffer = b
+	texts.Put(buffer)
 	return key
 }
