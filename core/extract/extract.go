@@ -76,7 +76,7 @@ func Program(rule string, in Input, parses Parses) (Result, error) {
 }
 
 func auto(in Input, parses Parses) (Result, error) {
-	text := cut(in.Text, in.Stop)
+	text := begin(cut(in.Text, in.Stop))
 	opening, begun := openFence(in.Prefill)
 	if in.Lead == "" {
 		in.Lead = begun
@@ -155,6 +155,16 @@ func cut(text string, stop []string) string {
 	return text
 }
 
+// begin drops a first line that only says what follows: the paper's [BEGIN], and the name of the language, left of a fence.
+func begin(text string) string {
+	first := lineAt(text, 0)
+	switch strings.TrimSpace(strings.TrimPrefix(first, "\ufeff")) {
+	case "[BEGIN]", "python", "python3", "py", "Python":
+		return text[len(first):]
+	}
+	return text
+}
+
 // dropThought removes what a model thinks before it answers.
 func dropThought(text string) string {
 	const open, end = "<think>", "</think>"
@@ -202,9 +212,17 @@ func choose(cs []candidate, entry string, parses Parses) (Result, error) {
 			if parsed++; parsed > maxParsed {
 				break
 			}
-			if ok, err := parses(c.text); ok || err != nil {
-				return Result{c.text, c.how}, err
+			if ok, err := parses(c.text); !ok && err == nil {
+				continue
+			} else if err != nil {
+				return Result{}, err
 			}
+			if whole := withParts(cs, c, entry); whole != c.text {
+				if ok, err := parses(whole); ok || err != nil {
+					return Result{whole, c.how}, err
+				}
+			}
+			return Result{c.text, c.how}, nil
 		}
 		if i == 0 && len(kind) > 0 { // the right program with a fault in it, rather than another one without
 			return Result{kind[0].text, Unparsed}, nil

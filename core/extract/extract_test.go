@@ -77,6 +77,9 @@ func TestAuto(t *testing.T) {
 		{"the paper's end mark", Input{Text: f + "[DONE]\n\nYou are an expert"}, f, Whole},
 		{"the paper's end mark with a CR", Input{Text: f + "[DONE]\r\nmore"}, f, Whole},
 		{"a list that is called as the mark", Input{Text: "DONE = 1\nx = [DONE]\n"}, "DONE = 1\nx = [DONE]\n", Whole},
+		{"the paper's marks", Input{Text: "[BEGIN]\n" + f + "[DONE]\n"}, f, Whole},
+		{"the language, left of a fence", Input{Text: "python\n" + f}, f, Whole},
+		{"a variable that is called as the language", Input{Text: "python = 1\n" + f}, "python = 1\n" + f, Whole},
 		{"the earliest of two stops", Input{Text: f + "\nassert f(1) == 2\n\"\"\"\nclass", Stop: []string{"\n\"\"\"", "\nassert", ""}}, f, Whole},
 		{"a thought", Input{Text: "<think>I shall write ```python\nbad\n```</think>\n\n```python\n" + f + "```"}, f, Fenced},
 		{"a thought that the prompt opened", Input{Text: "def g(): pass\n</think>\n" + f}, "\n" + f, Whole},
@@ -111,6 +114,14 @@ func TestAuto(t *testing.T) {
 		{"an entry point that is assigned", Input{Text: "```python\nf = lambda x: x\n```\n```python\ndef g(): pass\n```", Entry: "f"}, "f = lambda x: x\n", Fenced},
 		{"a comparison is no definition", Input{Text: "```python\ndef f(): pass\n```\n```python\nf == 3\n```", Entry: "f"}, "def f(): pass\n", Fenced},
 		{"only a command", Input{Text: "Run:\n```bash\npip install x\n```"}, "pip install x\n", Unparsed},
+
+		{"a helper in a block before", Input{Text: "```python\ndef g(x):\n    return x\n```\nThen:\n```python\ndef f(x):\n    return g(x)\n```", Entry: "f"}, "def g(x):\n    return x\ndef f(x):\n    return g(x)\n", Fenced},
+		{"imports in a block before", Input{Text: "```python\nfrom math import sqrt as root, pi\n```\n```python\nimport re\n```\n```python\ndef f(x):\n    return root(x)\n```", Entry: "f"}, "from math import sqrt as root, pi\ndef f(x):\n    return root(x)\n", Fenced},
+		{"a chain of parts", Input{Text: "```\nN = 2\n```\n```\nasync def g():\n    return N\n```\n```\ndef f(x):\n    return g\n```", Entry: "f"}, "N = 2\nasync def g():\n    return N\ndef f(x):\n    return g\n", Fenced},
+		{"a part that it has already", Input{Text: "```\ndef g(): return 1\n```\n```\ndef g(): return 2\ndef f(x): return g()\n```", Entry: "f"}, "def g(): return 2\ndef f(x): return g()\n", Fenced},
+		{"another attempt is no part", Input{Text: "```\nimport math\ndef f(x): return math.pi\n```\n```\ndef f(x): return math.e\n```", Entry: "f"}, "def f(x): return math.e\n", Fenced},
+		{"a broken part stays away", Input{Text: "```\ndef g(x) return 1\n```\n```\ndef f(x): return g(x)\n```", Entry: "f"}, "def f(x): return g(x)\n", Fenced},
+		{"a mark over a fence", Input{Text: "\ufeff```python\n" + f + "```", Entry: "f"}, f, Lines},
 
 		// the prefill
 		{"a fence that the prefill opened", Input{Text: f + "```\nThis adds one.", Prefill: "```python\n", Entry: "f"}, f, Fenced},
@@ -227,6 +238,20 @@ func TestParsesAreBounded(t *testing.T) {
 		if err != nil || n > maxParsed+2 {
 			t.Errorf("%s: %d parses, %v", name, n, err)
 		}
+	}
+}
+
+// TestManyPartsAreBounded joins no more blocks than it may, and ends.
+func TestManyPartsAreBounded(t *testing.T) {
+	var text strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&text, "```\ndef g%d(): return g%d()\n```\n", i, i-1)
+	}
+	text.WriteString("```\ndef f(x): return g19999()\n```\n")
+	blocks := func(program string) (bool, error) { return !strings.Contains(program, "```"), nil }
+	got, err := Program(Auto, Input{Text: text.String(), Entry: "f"}, blocks)
+	if n := strings.Count(got.Program, "def "); err != nil || n != maxParts+1 {
+		t.Errorf("%d blocks were joined, %v", n, err)
 	}
 }
 
