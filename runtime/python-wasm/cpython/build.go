@@ -109,6 +109,9 @@ func (r *builder) unpack(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := applyEdits(r.src, edits); err != nil {
+			return err
+		}
 		return assets.Untar(ctx, r.Inputs["wasi-libc-source"], r.Out, func(name string) string {
 			switch withoutTop(name) {
 			case "dlmalloc/src/dlmalloc.c", "dlmalloc/src/malloc.c":

@@ -56,8 +56,10 @@ func TestBuild(t *testing.T) {
 			}
 		}
 		config, err := os.ReadFile(filepath.Join(dir, "include", "pyconfig.h"))
-		if err != nil || !bytes.Contains(config, []byte("#define SIZEOF_VOID_P 4")) {
-			t.Errorf("pyconfig.h is not for a machine with 32 bits (%v)", err)
+		for _, line := range []string{"#define SIZEOF_VOID_P 4", "#define WITH_PYMALLOC 1", "/* #undef HAVE_MMAP */"} {
+			if err != nil || !bytes.Contains(config, []byte(line+"\n")) {
+				t.Errorf("pyconfig.h does not say %q (%v)", line, err)
+			}
 		}
 	})
 	t.Run("it names no folder and no time of the machine that made it", func(t *testing.T) {
@@ -239,5 +241,37 @@ func TestKey(t *testing.T) {
 	wasiSetup += "_ssl\n"
 	if key() == before {
 		t.Error("another recipe has the same key")
+	}
+}
+
+func TestApplyEdits(t *testing.T) {
+	for _, tt := range []struct {
+		name, text, want, err string
+	}{
+		{"once", "a b c", "a x c", ""},
+		{"not at all", "a c", "", "0 times"},
+		{"twice", "b b", "", "2 times"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "f.c")
+			if err := os.WriteFile(file, []byte(tt.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			err := applyEdits(dir, []edit{{"f.c", "b", "x"}})
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("error %v, want one with %q", err, tt.err)
+				}
+				return
+			}
+			got, readErr := os.ReadFile(file)
+			if err != nil || readErr != nil || string(got) != tt.want {
+				t.Errorf("%q (%v, %v), want %q", got, err, readErr, tt.want)
+			}
+		})
+	}
+	if err := applyEdits(t.TempDir(), edits); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("edits of files that are not there: %v", err)
 	}
 }

@@ -1,0 +1,113 @@
+package cpython
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// edit replaces text of a source file that occurs in it once.
+type edit struct{ File, Old, New string }
+
+// edits make CPython's allocator cheap to call, for WASI only. A small object costs two calls through pointers and three loads to find
+// the interpreter's pools; here they are known: there is one interpreter and, but for tracemalloc, one allocator. A call is dear in
+// the machine code of a compiler that compiles at start-up, one through a pointer dearer.
+var edits = []edit{
+	{
+		"Objects/obmalloc.c",
+		"    PyInterpreterState *interp = _PyInterpreterState_GET();\n" +
+			"    assert(interp->obmalloc != NULL); // otherwise not initialized or freed\n" +
+			"    return interp->obmalloc;\n",
+		"#ifdef __wasi__\n" +
+			"    return &obmalloc_state_main;\n" +
+			"#else\n" +
+			"    PyInterpreterState *interp = _PyInterpreterState_GET();\n" +
+			"    assert(interp->obmalloc != NULL); // otherwise not initialized or freed\n" +
+			"    return interp->obmalloc;\n" +
+			"#endif\n",
+	},
+	{
+		"Objects/obmalloc.c",
+		"void *\nPyObject_Malloc(size_t size)\n{\n",
+		"#ifdef __wasi__\n" +
+			"static inline void *direct_malloc(size_t size);\n" +
+			"static inline void direct_free(void *p);\n" +
+			"#endif\n" +
+			"\nvoid *\nPyObject_Malloc(size_t size)\n{\n",
+	},
+	{
+		"Objects/obmalloc.c",
+		"    return _PyObject.malloc(_PyObject.ctx, size);\n",
+		"#ifdef __wasi__\n" +
+			"    if (__builtin_expect(_PyObject.malloc == _PyObject_Malloc, 1)) return direct_malloc(size);\n" +
+			"#endif\n" +
+			"    return _PyObject.malloc(_PyObject.ctx, size);\n",
+	},
+	{
+		"Objects/obmalloc.c",
+		"    _PyObject.free(_PyObject.ctx, ptr);\n",
+		"#ifdef __wasi__\n" +
+			"    if (__builtin_expect(_PyObject.free == _PyObject_Free, 1)) {\n" +
+			"        direct_free(ptr);\n" +
+			"        return;\n" +
+			"    }\n" +
+			"#endif\n" +
+			"    _PyObject.free(_PyObject.ctx, ptr);\n",
+	},
+	{
+		"Objects/obmalloc.c",
+		"void *\n_PyObject_Malloc(void *ctx, size_t nbytes)\n{\n    OMState *state = get_state();\n",
+		"#ifdef __wasi__\n" +
+			"static inline void *\ndirect_malloc(size_t size)\n{\n" +
+			"    void *p = pymalloc_alloc(get_state(), NULL, size);\n" +
+			"    return LIKELY(p != NULL) ? p : _PyObject_Malloc(NULL, size);\n" +
+			"}\n" +
+			"#endif\n" +
+			"\nvoid *\n_PyObject_Malloc(void *ctx, size_t nbytes)\n{\n    OMState *state = get_state();\n",
+	},
+	{
+		"Objects/obmalloc.c",
+		"void\n_PyObject_Free(void *ctx, void *p)\n{\n",
+		"#ifdef __wasi__\n" +
+			"static inline void\ndirect_free(void *p)\n{\n" +
+			"    OMState *state = get_state();\n" +
+			"    if (p && UNLIKELY(!pymalloc_free(state, NULL, p))) {\n" +
+			"        PyMem_RawFree(p);\n" +
+			"        raw_allocated_blocks--;\n" +
+			"    }\n" +
+			"}\n" +
+			"#endif\n" +
+			"\nvoid\n_PyObject_Free(void *ctx, void *p)\n{\n",
+	},
+	{
+		"Objects/longobject.c",
+		"    Py_TYPE(self)->tp_free(self);\n",
+		"#ifdef __wasi__\n" +
+			"    if (PyLong_CheckExact(self)) {\n" +
+			"        PyObject_Free(self);\n" +
+			"        return;\n" +
+			"    }\n" +
+			"#endif\n" +
+			"    Py_TYPE(self)->tp_free(self);\n",
+	},
+}
+
+// applyEdits changes the sources in the folder src.
+func applyEdits(src string, edits []edit) error {
+	for _, e := range edits {
+		name := filepath.Join(src, filepath.FromSlash(e.File))
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("edit the sources: %w", err)
+		}
+		text := string(b)
+		if n := strings.Count(text, e.Old); n != 1 {
+			return fmt.Errorf("edit the sources: %s holds %d times what is to be replaced once: %.60q", e.File, n, e.Old)
+		}
+		if err := os.WriteFile(name, []byte(strings.Replace(text, e.Old, e.New, 1)), 0o644); err != nil {
+			return fmt.Errorf("edit the sources: %w", err)
+		}
+	}
+	return nil
+}
