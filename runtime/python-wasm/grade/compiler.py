@@ -34,6 +34,10 @@ class Weak(Exception):
     """The test can only be judged inside the program's interpreter; the argument says why."""
 
 
+class Instance(Weak):
+    """It compares instances of a class of the program with each other, and no other value."""
+
+
 LAZY = (ast.BoolOp, ast.IfExp)
 NAMELESS = (ast.Constant, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
 SIMPLE = (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom, ast.AnnAssign, ast.AugAssign)
@@ -287,7 +291,8 @@ class Split:
     def add_assert(self, node, late):
         self.moved = []
         test = node.test
-        # Compared with something that does not name the program, a call of a name in capitals is a function, not a class.
+        # Compared with something that does not name the program, a call of a name in capitals is a function, not a class; compared
+        # with nothing else than the program's own, it may as well be one: there is no expected value to keep from it.
         self.literal = isinstance(test, (ast.Call, ast.UnaryOp)) or (
             isinstance(test, ast.Compare) and any(not self.reads_program(x) for x in [test.left, *test.comparators])
         )
@@ -341,14 +346,15 @@ class Split:
         copy = parse(ast.unparse(node)).body[0] if isinstance(node, ast.stmt) else parse(ast.unparse(node), "eval").body
         return annotate(Fold().visit(copy))
 
-    def move(self, node, bound, whole=True):
-        """Gives node to the program and returns what stands for its value."""
+    def move(self, node, bound, whole=True, judged=True):
+        """Gives node to the program and returns what stands for its value. What is not a whole chain may judge the program, unless
+        judged says that it does not."""
         if bound & node.reads:
             raise CannotSplit
         called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-        if whole and not self.literal and called[:1].isupper() and called not in self.task.entries:
-            raise Weak("instance of a class of the program")
-        if not whole:
+        if whole and not self.literal and called[:1].isupper():
+            raise Instance("instance of a class of the program")
+        if not whole and judged:
             if any(isinstance(x, (ast.Compare, ast.BoolOp)) for x in ast.walk(node)):
                 self.reason = "comparison inside the program"
             if called in JUDGING:
@@ -372,6 +378,8 @@ class Split:
     def visit(self, node, bound):
         if not self.reads_program(node, bound):
             return node
+        if self.is_identity(node, bound) or drives(node):
+            return self.move(node, bound, whole=False, judged=False)
         if isinstance(node, (ast.Call, ast.Attribute, ast.Subscript)):
             root = chain_root(node)
             if root in bound:
@@ -396,6 +404,14 @@ class Split:
                 if isinstance(a, ast.Name) and (a.id in self.instances or self.is_function(a.id)):
                     raise CannotSplit
         return self.children(node, bound, self.visit)
+
+    def is_identity(self, node, bound):
+        """Whether two objects of the program are one is seen only where they are, and no method of theirs is asked."""
+        return (
+            isinstance(node, ast.Compare)
+            and all(isinstance(o, (ast.Is, ast.IsNot)) for o in node.ops)
+            and all(self.reads_program(x, bound) and isinstance(x, (ast.Name, ast.Call, ast.Attribute, ast.Subscript)) for x in [node.left, *node.comparators])
+        )
 
     def children(self, node, bound, f):
         fields = {}
@@ -430,6 +446,13 @@ def value_at(index, node):
     return ast.copy_location(ast.Subscript(*place, ast.Load()), node)
 
 
+def drives(node):
+    """asyncio.run and its like finish a value that the program has begun."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (
+        node.func.attr == "run_until_complete" or (node.func.attr == "run" and isinstance(node.func.value, ast.Name) and node.func.value.id == "asyncio")
+    )
+
+
 def outcome(**fields):
     return {"ops": [], "constants": [], "weak": None, "error": None, "remote": None, "residual": None, "before": None, "lazy": False} | fields
 
@@ -446,11 +469,27 @@ def remote_test(task, tree):
 
 
 def uses_class(task, tree):
-    """Instances of the program's classes cannot cross, and a name in capitals that is called makes one."""
-    return any(
-        isinstance(x, ast.Call) and isinstance(x.func, ast.Name) and x.func.id[:1].isupper() and task.is_programs(x.func.id) and x.func.id not in task.entries
-        for x in ast.walk(tree)
-    )
+    """Classes of the program and their instances cannot cross. A name in capitals that is called makes one; with asks for methods of
+    what the program returned; and except, isinstance and issubclass take the class itself."""
+    known = tree.binds
+
+    def programs(node):
+        return any(n not in known and task.is_programs(n) for n in getattr(node, "reads", EMPTY))
+
+    for x in ast.walk(tree):
+        if isinstance(x, ast.Call) and isinstance(x.func, ast.Name):
+            name = x.func.id
+            if name[:1].isupper() and task.is_programs(name) and name not in task.entries:
+                return True
+            if name in ("isinstance", "issubclass") and len(x.args) == 2 and programs(x.args[1]):
+                return True
+        elif isinstance(x, ast.ExceptHandler) and x.type is not None and programs(x.type):
+            return True
+        elif isinstance(x, ast.withitem) and chain_root(x.context_expr) and programs(x.context_expr):
+            root = chain_root(x.context_expr)
+            if root not in known and task.is_programs(root):
+                return True
+    return False
 
 
 def split_test(task, tree, forced_weak, late):
@@ -469,6 +508,8 @@ def split_test(task, tree, forced_weak, late):
         if not s.reason:
             return outcome(**s.result())
         why = s.reason
+    except Instance as e:
+        return inside_test(tree, str(e))
     except (Weak, CannotSplit) as e:
         why = str(e) or "expression that does not split"
     return inside_test(tree, why) if uses_class(task, tree) else remote_test(task, tree)

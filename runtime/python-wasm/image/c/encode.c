@@ -11,6 +11,9 @@
  *   Y date  A datetime  h time  m timedelta  z offset (timezone)
  *   k u32 items (dict keys)  K u32 pairs (dict items)  V u32 items (dict values)
  *   g cut u8, u32 items (iterator)  y u8 (a type, by number)  U class name, member name (enum member)
+ *   n NotImplemented  L start stop step (slice)  v u32+bytes (memoryview)  M dict (mappingproxy)  j dict (SimpleNamespace)
+ *   x u8, args (exception: number of its nearest builtin type)  W u8, content (a class of captured.wrappers)  P str (PurePosixPath)
+ *   J class name, flags u8, dict (instance of a dataclass: flags 1 order, 2 frozen)
  *   p name (str): a name of the program, on its way back to it
  *   o an object with an identity and nothing else
  *   * marks the next container as shared; @ u32 stands for the n-th of those
@@ -44,15 +47,34 @@ static int capture_types(void) {
     PyObject *builtins = PyEval_GetBuiltins();
     PyObject *names = builtins ? PyDict_Keys(builtins) : NULL;
     if (!names || PyList_Sort(names)) return 1;
-    captured.types = calloc(PyList_GET_SIZE(names) + 1, sizeof *captured.types);
+    captured.types = calloc(PyList_GET_SIZE(names) + 20, sizeof *captured.types);
     if (!captured.types) return 1;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names) && captured.type_count < 255; i++) {
         PyObject *t = PyDict_GetItem(builtins, PyList_GET_ITEM(names, i));
         if (t && PyType_Check(t)) captured.types[captured.type_count++] = (PyTypeObject *)Py_NewRef(t);
     }
-    captured.types[captured.type_count++] = Py_TYPE(Py_None);
+    PyTypeObject *more[] = {Py_TYPE(Py_None), captured.decimal, captured.fraction, captured.deque, captured.counter, captured.default_dict,
+        &PyODict_Type, PyDateTimeAPI->DateType, PyDateTimeAPI->DateTimeType, PyDateTimeAPI->TimeType, PyDateTimeAPI->DeltaType,
+        &PyFunction_Type, &PyGen_Type, &PyModule_Type};
+    for (size_t i = 0; i < sizeof more / sizeof *more && captured.type_count < 255; i++) captured.types[captured.type_count++] = more[i];
     Py_DECREF(names);
     return 0;
+}
+
+static int capture_wrappers(void) {
+    static const char *const names[] = {"UserDict", "UserList", "UserString", "ChainMap"};
+    for (int i = 0; i < 4; i++)
+        if (!(captured.wrappers[i] = type_of("collections", names[i]))) return 1;
+    captured.wrappers[4] = type_of("uuid", "UUID");
+    captured.namespace = type_of("types", "SimpleNamespace");
+    captured.pure_path = type_of("pathlib", "PurePosixPath");
+    if (!captured.wrappers[4] || !captured.namespace || !captured.pure_path) return 1;
+    captured.uuid_number = descriptor_of(captured.wrappers[4], "int");
+    captured.path_text = PyObject_GetAttrString((PyObject *)captured.pure_path, "__str__");
+    PyObject *dataclasses = PyImport_ImportModule("dataclasses");
+    captured.make_dataclass = dataclasses ? PyObject_GetAttrString(dataclasses, "make_dataclass") : NULL;
+    Py_XDECREF(dataclasses);
+    return !captured.uuid_number || !captured.path_text || !captured.make_dataclass;
 }
 
 int values_capture(void) {
@@ -82,7 +104,7 @@ int values_capture(void) {
     if (!captured.numerator || !captured.denominator || !captured.max_length || !captured.utc_offset || !captured.enum_name ||
         !captured.truncated)
         return 1;
-    return capture_types();
+    return capture_types() || capture_wrappers();
 }
 
 /* ---- shared references: containers that were begun, by address. The table holds references, so that an address means one object
@@ -402,6 +424,112 @@ static int encode_array(PyObject *o) {
     return r;
 }
 
+/* The three numbers or Nones of a slice. */
+static int encode_slice(PyObject *o, int depth) {
+    PySliceObject *s = (PySliceObject *)o;
+    int r = put_u8('L') ? STATUS_LARGE : encode_at(s->start, depth + 1);
+    if (!r) r = encode_at(s->stop, depth + 1);
+    return r ? r : encode_at(s->step, depth + 1);
+}
+
+static int encode_memoryview(PyObject *o) {
+    Py_buffer *view = PyMemoryView_GET_BUFFER(o);
+    Py_buffer now; /* raises where the view was released */
+    if (PyObject_GetBuffer(o, &now, PyBUF_SIMPLE)) {
+        PyErr_Clear();
+        return STATUS_FOREIGN;
+    }
+    int r = STATUS_FOREIGN;
+    if (view->ndim == 1 && (!view->format || !strcmp(view->format, "B"))) r = put_sized('v', now.buf, now.len);
+    PyBuffer_Release(&now);
+    return r;
+}
+
+/* A namespace of an instance, or NULL: a dict that no method of its class was asked for. */
+static PyObject *own_names(PyObject *o) {
+    PyObject *own = PyObject_GenericGetDict(o, NULL);
+    if (own && PyDict_CheckExact(own)) return own;
+    Py_XDECREF(own);
+    PyErr_Clear();
+    return NULL;
+}
+
+static int encode_own_names(PyObject *o, int tag, int depth) {
+    PyObject *own = own_names(o);
+    if (!own) return STATUS_FOREIGN;
+    int r = put_u8(tag) ? STATUS_LARGE : encode_at(own, depth + 1);
+    Py_DECREF(own);
+    return r;
+}
+
+/* UserDict and its like are what is in them. */
+static int encode_wrapper(PyObject *o, int which, int depth) {
+    PyObject *content = NULL;
+    if (which == 4) {
+        content = Py_TYPE(captured.uuid_number)->tp_descr_get(captured.uuid_number, o, (PyObject *)Py_TYPE(o));
+    } else {
+        PyObject *own = own_names(o);
+        content = own ? Py_XNewRef(PyDict_GetItemString(own, which == 3 ? "maps" : "data")) : NULL;
+        Py_XDECREF(own);
+    }
+    PyErr_Clear();
+    if (!content) return STATUS_FOREIGN;
+    int r = put_u8('W') || put_u8(which) ? STATUS_LARGE : encode_at(content, depth + 1);
+    Py_DECREF(content);
+    return r;
+}
+
+static int encode_path(PyObject *o) {
+    PyObject *text = PyObject_CallOneArg(captured.path_text, o);
+    if (!text) PyErr_Clear();
+    int r = STATUS_FOREIGN;
+    if (text && PyUnicode_Check(text)) r = put_u8('P') ? STATUS_LARGE : encode_str(text);
+    Py_XDECREF(text);
+    return r;
+}
+
+/* An exception is its nearest builtin type with its arguments. */
+static int encode_exception(PyObject *o, int depth) {
+    PyObject *mro = Py_TYPE(o)->tp_mro, *args = Py_NewRef(((PyBaseExceptionObject *)o)->args);
+    int number = -1;
+    for (Py_ssize_t i = 0; number < 0 && i < PyTuple_GET_SIZE(mro); i++)
+        for (int k = 0; number < 0 && k < captured.type_count; k++)
+            if ((PyObject *)captured.types[k] == PyTuple_GET_ITEM(mro, i)) number = k;
+    int r = number < 0 ? STATUS_FOREIGN : put_u8('x') || put_u8(number) ? STATUS_LARGE : encode_at(args, depth + 1);
+    Py_DECREF(args);
+    return r;
+}
+
+/* Whether the class of an instance is a dataclass that compares by its fields: a method that dataclasses wrote has no file. A class
+ * that pretends to be one only loses: what crosses is data, equal to nothing but data of the same class and fields. */
+static int is_dataclass(PyTypeObject *t, int *flags) {
+    static const char *const attributes[] = {"order", "frozen"};
+    PyObject *type = (PyObject *)t, *own = t->tp_dict, *parameters = own ? PyDict_GetItemString(own, "__dataclass_params__") : NULL;
+    PyObject *equal = parameters ? PyDict_GetItemString(own, "__eq__") : NULL;
+    if (!equal || !PyFunction_Check(equal) || Py_TYPE(type) != &PyType_Type) return 0;
+    PyObject *file = ((PyCodeObject *)PyFunction_GET_CODE(equal))->co_filename;
+    if (PyUnicode_CompareWithASCIIString(file, "<string>")) return 0;
+    Py_INCREF(parameters);
+    for (int i = 0; i < 2; i++) {
+        PyObject *x = PyObject_GetAttrString(parameters, attributes[i]);
+        if (x == Py_True) *flags |= 1 << i;
+        Py_XDECREF(x);
+        PyErr_Clear();
+    }
+    Py_DECREF(parameters);
+    return 1;
+}
+
+static int encode_dataclass(PyObject *o, int flags, int depth) {
+    PyObject *own = own_names(o);
+    if (!own) return STATUS_FOREIGN;
+    const char *name = Py_TYPE(o)->tp_name;
+    int r = put_sized('J', name, (Py_ssize_t)strnlen(name, 200));
+    if (!r) r = put_u8(flags) ? STATUS_LARGE : encode_at(own, depth + 1);
+    Py_DECREF(own);
+    return r;
+}
+
 static int is_container(PyObject *o) {
     return PyList_Check(o) || PyDict_Check(o) || (PyTuple_Check(o) && PyTuple_GET_SIZE(o) > 0) || PyAnySet_Check(o) ||
            Py_TYPE(o) == captured.deque || PyByteArray_Check(o);
@@ -462,6 +590,8 @@ static int encode_other(PyObject *o, int depth) {
         output_truncate(from);
         if (r == STATUS_LARGE || r == STATUS_DEEP) return r;
     }
+    int flags = 0;
+    if (is_dataclass(t, &flags)) return encode_dataclass(o, flags, depth);
     return has_plain_identity(t) ? put_u8('o') : STATUS_FOREIGN;
 }
 
@@ -502,6 +632,15 @@ static int encode_at(PyObject *o, int depth) {
     if (t == captured.items) return encode_view(o, 'K', depth);
     if (t == captured.values) return encode_view(o, 'V', depth);
     if (t == captured.array) return encode_array(o);
+    if (PyExceptionInstance_Check(o)) return encode_exception(o, depth);
+    if (o == Py_NotImplemented) return put_u8('n');
+    if (t == &PySlice_Type) return encode_slice(o, depth);
+    if (t == &PyMemoryView_Type) return encode_memoryview(o);
+    if (t == &PyDictProxy_Type) return put_u8('M') ? STATUS_LARGE : encode_at(((PyObject **)(o + 1))[0], depth + 1);
+    if (t == captured.namespace) return encode_own_names(o, 'j', depth);
+    if (PyType_IsSubtype(t, captured.pure_path)) return encode_path(o);
+    for (int i = 0; i < 5; i++)
+        if (PyType_IsSubtype(t, captured.wrappers[i])) return encode_wrapper(o, i, depth);
     return encode_other(o, depth);
 }
 

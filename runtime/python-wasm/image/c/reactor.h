@@ -71,7 +71,13 @@ PyObject *remote_new(const char *name, uint32_t n);
 PyObject *remote_name(PyObject *o); /* the name a Remote stands for, borrowed; NULL for anything else */
 
 typedef struct {
+    PyDateTime_CAPI *datetime;
     PyTypeObject *decimal, *fraction, *deque, *counter, *default_dict, *enum_, *array, *keys, *items, *values;
+    PyTypeObject *wrappers[5];             /* UserDict, UserList, UserString, ChainMap, UUID: what is in one is its value */
+    PyObject *uuid_number;                 /* member descriptor of UUID */
+    PyTypeObject *namespace, *pure_path;
+    PyObject *path_text;                   /* PurePath.__str__ */
+    PyObject *make_dataclass;
     PyObject *numerator, *denominator;     /* member descriptors of Fraction */
     PyObject *max_length;                  /* getset descriptor of deque */
     PyObject *utc_offset;                  /* method descriptor of timezone */
@@ -83,5 +89,7 @@ typedef struct {
     reprfunc decimal_text;
 } Captured;
 extern Captured captured;
+/* datetime.h gives every file that includes it a pointer of its own, which is NULL until that file imports it. */
+#define PyDateTimeAPI (captured.datetime)
 
 #endif
