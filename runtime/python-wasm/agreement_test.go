@@ -108,7 +108,7 @@ func native(ctx context.Context, python, script, folder string, v variant) (clas
 	switch state := cmd.ProcessState; {
 	case json.Unmarshal(b, &o) == nil && o.Class != "":
 		return core.Class(o.Class), o.Exception, nil
-	case ctx.Err() != nil || (state.UserTime()+state.SystemTime()).Seconds() >= nativeSeconds*0.9:
+	case ctx.Err() != nil || strings.Contains(strings.ToLower(state.String()), "cpu time limit"):
 		return core.Timeout, "", nil
 	case state.ExitCode() == 1:
 		return "", "", fmt.Errorf("%s: %w", script, err)
@@ -126,7 +126,7 @@ func difference(nativeClass core.Class, nativeException string, v core.Verdict) 
 		return "fills memory before its time is up"
 	case nativeClass == core.Timeout && v.Class == core.Passed, nativeClass == core.Timeout && v.Class == core.Failed, nativeClass == core.Timeout && v.Class == core.Error:
 		return "fuel allows what the clock does not"
-	case v.Class == core.Timeout:
+	case v.Class == core.Timeout && nativeClass != core.Syntax && nativeClass != core.Exit:
 		return "beyond the fuel of its task"
 	case nativeClass == core.Memory && v.Exception == "OverflowError":
 		return "sizes of 32 bits"

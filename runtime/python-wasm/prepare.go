@@ -75,21 +75,8 @@ func (p *Pool) calibrate(ctx context.Context, t core.Task) (*prepared, error) {
 	}
 	pr := &prepared{task: task, fuel: equalFuel(FuelWithoutReference / 2)}
 	if t.Code != "" {
-		foreign, err := p.runReference(ctx, pr, t.Code)
-		if err != nil {
+		if err := p.findWeak(ctx, t, pr, &hints); err != nil {
 			return nil, err
-		}
-		if len(foreign) > 0 {
-			hints.Weak = map[int]string{}
-			for _, i := range foreign {
-				hints.Weak[i] = "the reference solution's value cannot leave its interpreter"
-			}
-			if pr.task, err = p.compile(ctx, t, &hints); err != nil {
-				return nil, err
-			}
-			if _, err = p.runReference(ctx, pr, t.Code); err != nil {
-				return nil, err
-			}
 		}
 		if pr.reference.Class == core.Passed {
 			pr.fuel = multipleOf(pr.use)
@@ -100,6 +87,41 @@ func (p *Pool) calibrate(ctx context.Context, t core.Task) (*prepared, error) {
 	}
 	pr.fresh.Store(pr.reference.Class == core.Passed && within(pr.use, pr.fuel) && len(t.Code) <= p.config.SourceBytes)
 	return pr, nil
+}
+
+// findWeak runs the reference solution and judges inside the program's interpreter those of its tests that pass only there: an
+// instance of its own class cannot cross, or crosses as an object that answers nothing.
+func (p *Pool) findWeak(ctx context.Context, t core.Task, pr *prepared, hints *grade.Hints) error {
+	foreign, err := p.runReference(ctx, pr, t.Code)
+	if err != nil {
+		return err
+	}
+	weak := map[int]string{}
+	for _, i := range foreign {
+		weak[i] = "the reference solution's value cannot leave its interpreter"
+	}
+	for i, r := range pr.reference.Tests {
+		if (r.Class == core.Failed || r.Class == core.Error) && !r.Weak && pr.task.Tests[i].Broken == "" {
+			weak[i] = "the reference solution passes it only inside its interpreter"
+		}
+	}
+	for more := len(weak) > 0; more; {
+		hints.Weak = weak
+		if pr.task, err = p.compile(ctx, t, hints); err != nil {
+			return err
+		}
+		if _, err = p.runReference(ctx, pr, t.Code); err != nil {
+			return err
+		}
+		more = false
+		for i := range weak { // what a wrong reference solution fails everywhere is as good outside
+			if pr.reference.Tests[i].Class != core.Passed {
+				delete(weak, i)
+				more = true
+			}
+		}
+	}
+	return nil
 }
 
 // equalFuel allows a program and each of its tests fuel, and twice that in all.
