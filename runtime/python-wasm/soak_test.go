@@ -84,7 +84,7 @@ func soakPrograms(t *testing.T) (honest, hostile []*soakCase) {
 		}
 	}
 	for _, name := range slices.Sorted(keys(poisons)) {
-		hostile = append(hostile, &soakCase{task: probe, program: poisons[name]})
+		hostile = append(hostile, &soakCase{task: core.Task{Tests: poisons[name].tests}, program: poisons[name].program})
 	}
 	for _, a := range attacks {
 		tests := a.tests
