@@ -10,10 +10,29 @@ import (
 // edit replaces text of a source file that occurs in it once.
 type edit struct{ File, Old, New string }
 
-// edits make CPython's allocator cheap to call, for WASI only. A small object costs two calls through pointers and three loads to find
+// edits change CPython in two ways.
+//
+// They make its allocator cheap to call, for WASI only. A small object costs two calls through pointers and three loads to find
 // the interpreter's pools; here they are known: there is one interpreter and, but for tracemalloc, one allocator. A call is dear in
 // the machine code of a compiler that compiles at start-up, one through a pointer dearer.
+//
+// And a MemoryError survives the end of the memory: where a function that raised it is left and there is no room for its caller's
+// frame object, CPython 3.13 drops the exception that is on its way, and a SystemError without meaning is what comes out.
 var edits = []edit{
+	{
+		"Python/frame.c",
+		"        PyFrameObject *back = _PyFrame_GetFrameObject(prev);\n",
+		"        PyObject *raised = PyErr_GetRaisedException();\n" +
+			"        PyFrameObject *back = _PyFrame_GetFrameObject(prev);\n" +
+			"        PyErr_SetRaisedException(raised);\n",
+	},
+	{
+		"Python/frame.c",
+		"            assert(PyErr_ExceptionMatches(PyExc_MemoryError));\n" +
+			"            /* Nothing we can do about it */\n" +
+			"            PyErr_Clear();\n",
+		"            /* The link stays empty. */\n",
+	},
 	{
 		"Objects/obmalloc.c",
 		"    PyInterpreterState *interp = _PyInterpreterState_GET();\n" +
