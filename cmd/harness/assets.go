@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -14,11 +15,16 @@ import (
 	"github.com/rlvr-harness/harness/runtime/assets"
 	"github.com/rlvr-harness/harness/runtime/python-wasm/cpython"
 	"github.com/rlvr-harness/harness/runtime/python-wasm/image"
+	wazeropatch "github.com/rlvr-harness/harness/runtime/wazero-patch"
 )
 
 // artefacts lists every third-party artefact of harness.
 func artefacts() []assets.Artefact {
-	return append(append(assets.Builtin(), cpython.Artefacts()...), image.Artefact())
+	all := append(append(assets.Builtin(), cpython.Artefacts()...), image.Artefact())
+	if wazeropatch.Supported() {
+		all = append(all, wazeropatch.Artefact())
+	}
+	return all
 }
 
 // openAssets opens the cache with its progress shown on w.
@@ -58,6 +64,12 @@ Example:
 				Description: "Keep them the same between builds: Go compiles the bindings again (about 170 s of one core) when one changes.\n\n" +
 					"Example:\n   eval \"$(harness assets env)\" && go build ./plugins/policies/torch",
 				Flags: []cli.Flag{jsonFlag()}, Action: assetsEnv,
+			},
+			{
+				Name: "modfile", Usage: "print the go.mod that builds harness with the changed wazero, for go's -modfile (go.mod itself where there are no changes for the processor)",
+				Description: "Must be called inside the checkout; the file lies in its bin/. Without it go builds the same harness, only slower.\n\n" +
+					"Example:\n   go build -modfile=\"$(harness assets modfile)\" -o bin/harness ./cmd/harness",
+				Action: assetsModfile,
 			},
 			{
 				Name: "prune", Usage: "remove what this version of harness does not use from the cache",
@@ -289,6 +301,46 @@ func assetsEnv(c *cli.Context) error {
 		fmt.Fprintf(c.App.Writer, "export %s='%s'\n", e[0], strings.ReplaceAll(e[1], "'", `'\''`))
 	}
 	return nil
+}
+
+func assetsModfile(c *cli.Context) error {
+	root, err := checkout()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(root, "go.mod")
+	if wazeropatch.Supported() {
+		cache, err := openAssets(c.App.ErrWriter)
+		if err != nil {
+			return err
+		}
+		dir, err := cache.Path(c.Context, wazeropatch.Name)
+		if err != nil {
+			return err
+		}
+		if file, err = wazeropatch.WriteModfile(root, dir); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(c.App.Writer, file)
+	return nil
+}
+
+// checkout returns the folder of this module's go.mod: the working directory or one above it.
+func checkout() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if first, _, _ := strings.Cut(string(b), "\n"); err == nil && strings.TrimSpace(first) == "module github.com/rlvr-harness/harness" {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("%s is not in a checkout of harness: no go.mod of it there or above", start)
+		}
+	}
 }
 
 func assetsPrune(c *cli.Context) error {

@@ -115,7 +115,7 @@ func allowed(list []string, imp string) bool {
 func TestHomes(t *testing.T) {
 	homes := map[string][]string{
 		"github.com/sugarme/gotch":         {"plugins/policies/torch/"},
-		"github.com/tetratelabs/wazero":    {"runtime/python-wasm", "runtime/ruff-wasm"},
+		"github.com/tetratelabs/wazero":    {"runtime/python-wasm", "runtime/ruff-wasm", "runtime/wazero-patch/traps"},
 		"github.com/hashicorp/go-plugin":   {"plugins/"},
 		"google.golang.org/grpc":           {"plugins/"},
 		"github.com/urfave/cli":            {"cmd/harness/"},

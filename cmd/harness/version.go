@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 )
@@ -34,7 +36,7 @@ func buildVersion() string {
 	return version + "+" + commit[:min(12, len(commit))] + dirty
 }
 
-// dependency returns the version of a module that is linked in.
+// dependency returns the version of a module that is linked in, and what replaces it.
 func dependency(path string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -42,10 +44,19 @@ func dependency(path string) string {
 	}
 	for _, d := range info.Deps {
 		if d.Path == path {
+			if d.Replace != nil {
+				return d.Version + " changed: " + filepath.Base(d.Replace.Path)
+			}
 			return d.Version
 		}
 	}
 	return ""
+}
+
+// replaced reports whether another copy of a module than the pinned is linked in.
+func replaced(path string) bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Deps, func(d *debug.Module) bool { return d.Path == path && d.Replace != nil })
 }
 
 func versionCommand() *cli.Command {
