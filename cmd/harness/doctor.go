@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"github.com/rlvr-harness/harness/runtime/assets"
-	wazeropatch "github.com/rlvr-harness/harness/runtime/wazero-patch"
 	pythonwasm "github.com/rlvr-harness/harness/runtime/python-wasm"
+	wazeropatch "github.com/rlvr-harness/harness/runtime/wazero-patch"
 )
 
 // finding is what the doctor says about one thing.

@@ -25,9 +25,10 @@ import (
 const (
 	// Module is what is changed.
 	Module = "github.com/tetratelabs/wazero"
-	// Version and Sum are those of go.mod and go.sum.
+	// Version is that of go.mod.
 	Version = "v1.12.0"
-	Sum     = "h1:DuWcpNu/FzgEXgGBDp8J1Spc+CWOvvtvVyjKlaZopYU="
+	// Sum is the hash in go.sum.
+	Sum = "h1:DuWcpNu/FzgEXgGBDp8J1Spc+CWOvvtvVyjKlaZopYU="
 )
 
 // Name is the artefact's name.
