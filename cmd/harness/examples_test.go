@@ -43,7 +43,7 @@ func TestExamples(t *testing.T) {
 			in(t, folder, "go", "build", "-o", path, ".")
 			return path
 		}},
-		{"type_hints", "type-hints", nil, func(t *testing.T, folder string) string {
+		{"type_hints", "type-hints", nil, func(t *testing.T, _ string) string {
 			// a copy of what its set-up reads, so that the checkout stays as it is
 			tmp := t.TempDir()
 			for _, from := range []string{"examples/rewards/type_hints", "plugins/scaffold/python", "plugins/wire/harness/v1"} {

@@ -8,6 +8,9 @@ typedef struct {
     PyObject *own;     /* where a name of the program is looked up; NULL in the grader, which must take nothing but data */
     PyObject **shared; /* containers that may be referred to, owned; NULL while one is not complete */
     uint32_t count, size;
+    PyObject *texts[256];      /* str that may come again, owned */
+    unsigned char slots[256];  /* of texts in use */
+    int slots_used;
 } Decoder;
 
 #define NOT_SHARED UINT32_MAX
@@ -44,7 +47,8 @@ static int count(Decoder *d, uint32_t *n) {
 static PyObject *decode_list(Decoder *d, int depth, uint32_t index) {
     uint32_t n;
     if (count(d, &n)) return bad();
-    PyObject *list = PyList_New(0);
+    PyObject *list = PyList_New(n);
+    if (list) Py_SET_SIZE(list, 0); /* room for all items, in one piece; none can be seen before it is there */
     remember(d, index, list);
     for (uint32_t i = 0; list && i < n; i++) {
         PyObject *x = decode_at(d, depth + 1);
@@ -114,6 +118,15 @@ static PyObject *decode_str(Decoder *d) {
     if (kind == 4 && i < n) bad();
     else s = PyUnicode_FromKindAndData(kind, aligned, n);
     free(aligned);
+    return s;
+}
+
+static PyObject *decode_marked_str(Decoder *d) {
+    int slot = flag(d);
+    PyObject *s = slot >= 0 && flag(d) == 's' ? decode_str(d) : bad();
+    if (!s) return NULL;
+    if (!d->texts[slot]) d->slots[d->slots_used++] = (unsigned char)slot;
+    Py_XSETREF(d->texts[slot], Py_NewRef(s));
     return s;
 }
 
@@ -341,6 +354,7 @@ static PyObject *decode_tagged(Decoder *d, int tag, int depth, uint32_t index) {
     case 'T': Py_RETURN_TRUE;
     case 'F': Py_RETURN_FALSE;
     case 'e': return Py_NewRef(Py_Ellipsis);
+    case 'u': return (p = read_bytes(&d->in, 1)) ? PyLong_FromLong((long)*p - 5) : bad();
     case 'i': {
         int64_t q;
         if (!(p = read_bytes(&d->in, 8))) return bad();
@@ -364,6 +378,10 @@ static PyObject *decode_tagged(Decoder *d, int tag, int depth, uint32_t index) {
         return PyComplex_FromCComplex(q);
     }
     case 's': return decode_str(d);
+    case 'w': return decode_marked_str(d);
+    case 'R':
+        if (!(p = read_bytes(&d->in, 1)) || !d->texts[*p]) return bad();
+        return Py_NewRef(d->texts[*p]);
     case 'b':
         n = read_u32(&d->in);
         if (!(p = read_bytes(&d->in, n))) return bad();
@@ -482,10 +500,11 @@ static PyObject *decode_at(Decoder *d, int depth) {
 }
 
 PyObject *decode(const unsigned char *p, uint32_t n, PyObject *enums, PyObject *own) {
-    Decoder d = {{p, p + n}, enums, own, NULL, 0, 0};
+    Decoder d = {.in = {p, p + n}, .enums = enums, .own = own};
     PyObject *x = decode_at(&d, 0);
     for (uint32_t i = 0; i < d.count; i++) Py_XDECREF(d.shared[i]);
     free(d.shared);
+    while (d.slots_used) Py_DECREF(d.texts[d.slots[--d.slots_used]]);
     if (x && d.in.at != d.in.end) {
         Py_DECREF(x);
         return bad();

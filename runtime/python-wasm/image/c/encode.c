@@ -3,7 +3,7 @@
  * advancing an iterator, which is part of computing its result.
  *
  * One tag byte, then the content; numbers are little-endian:
- *   N None  T True  F False  e Ellipsis  i i64  I u32+bytes (int)  f f64  c 2×f64
+ *   N None  T True  F False  e Ellipsis  u u8 (an int from -5 to 250)  i i64  I u32+bytes (int)  f f64  c 2×f64
  *   s kind u8, u32, characters (str)  b u32+bytes  B u32+bytes (bytearray)  a typecode u8, u32+bytes (array)
  *   l u32 items (list)  t u32 items (tuple)  d u32 pairs (dict)  C Counter  O OrderedDict  X defaultdict
  *   S u32 items (set)  Z u32 items (frozenset)  q maxlen, u32 items (deque)  r start stop step (range)
@@ -17,6 +17,7 @@
  *   p name (str): a name of the program, on its way back to it
  *   o an object with an identity and nothing else
  *   * marks the next container as shared; @ u32 stands for the n-th of those
+ *   w slot u8 marks the next str as one that may come again; R slot u8 stands for the last one marked with that slot
  */
 #include "reactor.h"
 
@@ -107,46 +108,72 @@ int values_capture(void) {
     return capture_types() || capture_wrappers();
 }
 
-/* ---- shared references: containers that were begun, by address. The table holds references, so that an address means one object
- * for as long as a value is encoded. Open addressing; sized by what one buffer can hold. */
+/* ---- what may come again. Both tables hold references, so that an address means one object for as long as a value is encoded. */
+
+/* A container that was begun, by address. */
 typedef struct { PyObject *object; uint32_t index; int complete; } Seen;
-static Seen *seen;
-static uint32_t seen_size, seen_used;
+#define FORGOTTEN UINT32_MAX /* the index of one whose mark is not in the output any more */
+
+typedef struct {
+    Seen *seen;                /* open addressing */
+    uint32_t size, used;       /* of seen */
+    uint32_t count;            /* marks in the output */
+    PyObject *texts[256];      /* str by slot */
+    unsigned char slots[256];  /* the slots in use */
+    int slots_used;
+} Marks;
+
+/* Those of the value that is being encoded. In the grader a test's iterator, advanced here, may call the program, and that call's
+ * arguments are a value with marks of its own. */
+static Marks *marks;
 
 static Seen *seen_slot(PyObject *o) {
     uint32_t i = (uint32_t)(((uintptr_t)o >> 3) * 2654435761u);
     for (;; i++) {
-        Seen *s = &seen[i & (seen_size - 1)];
+        Seen *s = &marks->seen[i & (marks->size - 1)];
         if (!s->object || s->object == o) return s;
     }
 }
 
 static int seen_grow(void) {
-    uint32_t old_size = seen_size;
-    Seen *old = seen;
-    seen_size = old_size ? old_size * 4 : 64;
-    seen = calloc(seen_size, sizeof *seen);
-    if (!seen) {
-        seen = old;
-        seen_size = old_size;
-        return 1;
-    }
+    Seen *old = marks->seen;
+    uint32_t old_size = marks->size, size = old_size ? old_size * 4 : 64;
+    Seen *bigger = calloc(size, sizeof *bigger);
+    if (!bigger) return 1;
+    marks->seen = bigger;
+    marks->size = size;
     for (uint32_t i = 0; i < old_size; i++)
         if (old[i].object) *seen_slot(old[i].object) = old[i];
     free(old);
     return 0;
 }
 
-static void seen_clear(void) {
-    for (uint32_t i = 0; i < seen_size; i++) Py_CLEAR(seen[i].object);
-    free(seen);
-    seen = NULL;
-    seen_size = seen_used = 0;
+static void texts_clear(void) {
+    while (marks->slots_used) Py_CLEAR(marks->texts[marks->slots[--marks->slots_used]]);
+}
+
+static void marks_clear(void) {
+    texts_clear();
+    for (uint32_t i = 0; i < marks->size; i++) Py_CLEAR(marks->seen[i].object);
+    free(marks->seen);
+}
+
+/* Drops the output from an earlier position on, when count marks were in it, and those that came after with it. */
+static void take_back(uint32_t position, uint32_t count) {
+    output_truncate(position);
+    texts_clear();
+    if (marks->count == count) return;
+    for (uint32_t i = 0; i < marks->size; i++)
+        if (marks->seen[i].index >= count) marks->seen[i].index = FORGOTTEN;
+    marks->count = count;
 }
 
 static int encode_at(PyObject *o, int depth);
 
-static int put_i64(int64_t v) { return put_u8('i') || put(&v, 8) ? STATUS_LARGE : 0; }
+static int put_i64(int64_t v) {
+    if (v >= -5 && v <= 250) return put_u8('u') || put_u8((int)v + 5) ? STATUS_LARGE : 0;
+    return put_u8('i') || put(&v, 8) ? STATUS_LARGE : 0;
+}
 
 static int encode_int(PyObject *o) {
     int overflow;
@@ -175,6 +202,17 @@ static int encode_str(PyObject *o) {
     Py_ssize_t n = PyUnicode_GET_LENGTH(o);
     if ((size_t)n > BUFFER_SIZE / kind || put_u8('s') || put_u8(kind) || put_u32((uint32_t)n)) return STATUS_LARGE;
     return put(PyUnicode_DATA(o), (uint32_t)n * kind);
+}
+
+/* A str that something else may refer to: the same one a second time is two bytes. */
+static int encode_item(PyObject *o) {
+    if (Py_REFCNT(o) <= 2) return encode_str(o);
+    uint32_t slot = (uint32_t)((uintptr_t)o >> 3) * 2654435761u >> 24;
+    PyObject **text = &marks->texts[slot];
+    if (*text == o) return put_u8('R') || put_u8((int)slot) ? STATUS_LARGE : 0;
+    if (!*text) marks->slots[marks->slots_used++] = (unsigned char)slot;
+    Py_XSETREF(*text, Py_NewRef(o));
+    return put_u8('w') || put_u8((int)slot) ? STATUS_LARGE : encode_str(o);
 }
 
 /* Sizes are read anew at every step: advancing an iterator inside may change the container. */
@@ -552,15 +590,18 @@ static int encode_container(PyObject *o, int depth) {
 /* A container that something else may refer to is remembered. The caller holds one reference of o. */
 static int encode_shared(PyObject *o, int depth) {
     if (Py_REFCNT(o) <= 2) return encode_container(o, depth);
-    if (seen_used * 2 >= seen_size && seen_grow()) return STATUS_MEMORY;
+    if (marks->used * 2 >= marks->size && seen_grow()) return STATUS_MEMORY;
     Seen *s = seen_slot(o);
-    if (s->object) {
+    if (s->object && s->index != FORGOTTEN) {
         /* The grader can only refer to what it has: a cycle must pass through a list or dict that it has begun. */
         if (!s->complete && !(PyList_Check(o) || PyDict_CheckExact(o))) return STATUS_FOREIGN;
         return put_u8('@') || put_u32(s->index) ? STATUS_LARGE : 0;
     }
-    s->object = Py_NewRef(o);
-    s->index = seen_used++;
+    if (!s->object) {
+        s->object = Py_NewRef(o);
+        marks->used++;
+    }
+    s->index = marks->count++;
     s->complete = 0;
     int r = put_u8('*') ? STATUS_LARGE : encode_container(o, depth);
     if (!r) seen_slot(o)->complete = 1;
@@ -581,13 +622,13 @@ static int encode_other(PyObject *o, int depth) {
         return encode_iterator(o, depth); /* generators, map, zip, itertools … */
     if (t->tp_iter && (t->tp_flags & Py_TPFLAGS_HEAPTYPE) && !PyType_Check(o)) {
         /* An iterable class of the program: its items are its value. One that cannot be iterated is only an object. */
-        uint32_t from = output_used();
+        uint32_t from = output_used(), count = marks->count;
         PyObject *iterator = t->tp_iter(o);
         int r = iterator && Py_TYPE(iterator)->tp_iternext ? encode_iterator(iterator, depth) : STATUS_EXCEPTION;
         Py_XDECREF(iterator);
         if (!r) return 0;
         PyErr_Clear();
-        output_truncate(from);
+        take_back(from, count);
         if (r == STATUS_LARGE || r == STATUS_DEEP) return r;
     }
     int flags = 0;
@@ -603,7 +644,7 @@ static int encode_at(PyObject *o, int depth) {
     if (o == Py_False) return put_u8('F');
     if (o == Py_Ellipsis) return put_u8('e');
     if (PyLong_Check(o)) return encode_int(o);
-    if (PyUnicode_Check(o)) return encode_str(o);
+    if (PyUnicode_Check(o)) return depth ? encode_item(o) : encode_str(o);
     if (PyFloat_Check(o)) {
         double v = PyFloat_AS_DOUBLE(o);
         return put_u8('f') || put(&v, 8) ? STATUS_LARGE : 0;
@@ -645,9 +686,12 @@ static int encode_at(PyObject *o, int depth) {
 }
 
 int encode(PyObject *value) {
+    Marks own = {0}, *outer = marks;
+    marks = &own;
     Py_INCREF(value);
     int r = encode_at(value, 0);
     Py_DECREF(value);
-    if (seen) seen_clear();
+    marks_clear();
+    marks = outer;
     return r;
 }

@@ -15,7 +15,7 @@
 
 void show(PyObject *o); /* show.c */
 
-/* The names that tests see, and the values of the next test; broken says that one of them could not be decoded. */
+/* The names that tests see, and the values of the next test; broken is the status of one that could not be decoded, or 0. */
 static PyObject *names, *values;
 static int broken;
 
@@ -31,7 +31,7 @@ static int prepare(void) {
 static void add_value(int32_t index, const unsigned char *p, uint32_t n) {
     if (broken) return;
     PyObject *x = decode(p, n, names, NULL), *k = PyLong_FromLong(index);
-    broken = !x || !k || PyDict_SetItem(values, k, x);
+    if (!x || !k || PyDict_SetItem(values, k, x)) broken = PyErr_ExceptionMatches(PyExc_MemoryError) ? STATUS_LARGE : STATUS_UNDECODABLE;
     Py_XDECREF(x);
     Py_XDECREF(k);
     PyErr_Clear();
@@ -74,7 +74,7 @@ static int place_remotes(Reader *in) {
 static void judge(uint32_t id, PyObject *code) {
     PyObject *value = code && !broken ? PyEval_EvalCode(code, names, names) : NULL;
     int truth = value ? PyObject_IsTrue(value) : -1;
-    if (broken) record(id, STATUS_UNDECODABLE, NULL);
+    if (broken) record(id, broken, NULL);
     else if (truth < 0) record_exception(id, 0);
     else if (truth) record(id, STATUS_VALUE, NULL);
     else record_false(id);
