@@ -91,7 +91,7 @@ func setDefault[T comparable](v *T, to T) {
 func (c Config) limits(fuel grade.Fuel) grade.Limits {
 	l := grade.Limits{Fuel: fuel, Wall: c.Wall, Sleep: c.Sleep, Output: c.OutputBytes, SourceBytes: c.SourceBytes}
 	if c.MemoryMiB < MaxMemoryMiB {
-		l.MemoryBytes = int64(c.MemoryMiB)<<20 + 2*sandbox.BufferSize
+		l.MemoryBytes = int64(c.MemoryMiB)<<20 + sandbox.Reserved
 	}
 	return l
 }

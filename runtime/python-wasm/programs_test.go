@@ -56,6 +56,29 @@ var programs = []struct {
 	{name: "nests without end", program: "def f(x):\n  l = []\n  for _ in range(10**5): l = [l]\n  return l", class: core.Memory, message: "too deeply"},
 	{name: "returns too much", program: "def f(x): return 'é' * (17 << 20)", class: core.Memory, message: "too large"},
 	{
+		name: "returns again what an object showed that cannot be iterated", class: core.Passed,
+		program: "shared = [7]\nclass I:\n  def __iter__(s):\n    yield shared\n    raise ValueError\ndef f(x): return [[0], I(), shared, shared, [x], 'end']",
+		task:    core.Task{Tests: []string{"assert len(f(2)) == 6", "a = f(3)\nassert [a[0], a[2], a[3], a[4], a[5]] == [[0], [7], [7], [3], 'end']"}},
+	},
+	{
+		name: "returns strings and small numbers again and again", class: core.Passed, // more strings than can be referred to at once
+		program: "w = [chr(97 + i % 26) * (1 + i // 26) for i in range(600)]\ndef f(x): return [w, w[::-1], dict(zip(w, range(-300, 300))), w * x, range(-6, 252)]",
+		task: core.Task{
+			Judge: "w = [chr(97 + i % 26) * (1 + i // 26) for i in range(600)]",
+			Tests: []string{"assert f(3) == [w, w[::-1], dict(zip(w, range(-300, 300))), w * 3, range(-6, 252)]", "assert list(map(list, f(1)))[-1] == list(range(-6, 252))"},
+		},
+	},
+	{
+		name: "is called while the arguments of another call are on their way", class: core.Passed,
+		program: "def f(x): return [x, x * x]\ndef g(a, xs, b, c): return [a, list(xs), b, c, b is c]",
+		task:    core.Task{Tests: []string{"a, b = [0], [9]\nfor n in [3]:\n  assert g(a, (f(x)[1] for x in [1, 2, n]), b, b) == [[0], [1, 4, 9], [9], [9], True]"}},
+	},
+	{name: "nests brackets as deeply as Python allows", program: "def f(x): return x * x" + "\ny = " + strings.Repeat("[", 200) + strings.Repeat("]", 200), class: core.Passed},
+	{name: "nests brackets more deeply", program: "y = " + strings.Repeat("[", 201) + strings.Repeat("]", 201), class: core.Syntax, exception: "SyntaxError", message: "too many nested"},
+	{name: "nests brackets without end", program: strings.Repeat("[", 500_000), class: core.Syntax, exception: "SyntaxError", message: "too many nested"},
+	{name: "nests calls without end", program: "y = " + strings.Repeat("f(", 200_000), class: core.Syntax, exception: "SyntaxError", message: "too many nested"},
+	{name: "adds up nine thousand terms", program: "def f(x): return x * x" + strings.Repeat(" + 0", 9_000), class: core.Passed},
+	{
 		name: "set-up comes after the program", program: "class Node:\n  def __init__(s, v): s.v, s.n = v, None\ndef f(n): return n.v + n.n.v", class: core.Passed,
 		task: core.Task{Setup: "root = Node(1)\nroot.n = Node(2)", Tests: []string{"assert f(root) == 3"}},
 	},

@@ -62,6 +62,12 @@ func TestBuild(t *testing.T) {
 			}
 		}
 	})
+	t.Run("it recurses in C as deeply as a native one", func(t *testing.T) {
+		b, err := os.ReadFile(filepath.Join(dir, "include", "cpython", "pystate.h"))
+		if err != nil || bytes.Count(b, []byte("#  define Py_C_RECURSION_LIMIT 10000\n")) != 2 {
+			t.Errorf("pystate.h has another limit for WASI (%v)", err)
+		}
+	})
 	t.Run("it names no folder and no time of the machine that made it", func(t *testing.T) {
 		lib, err := os.ReadFile(filepath.Join(dir, "libpython3.13.a"))
 		if err != nil {

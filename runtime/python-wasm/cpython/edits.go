@@ -10,14 +10,17 @@ import (
 // edit replaces text of a source file that occurs in it once.
 type edit struct{ File, Old, New string }
 
-// edits change CPython in two ways.
+// edits change CPython in three ways.
 //
 // They make its allocator cheap to call, for WASI only. A small object costs two calls through pointers and three loads to find
 // the interpreter's pools; here they are known: there is one interpreter and, but for tracemalloc, one allocator. A call is dear in
 // the machine code of a compiler that compiles at start-up, one through a pointer dearer.
 //
-// And a MemoryError survives the end of the memory: where a function that raised it is left and there is no room for its caller's
+// A MemoryError survives the end of the memory: where a function that raised it is left and there is no room for its caller's
 // frame object, CPython 3.13 drops the exception that is on its way, and a SystemError without meaning is what comes out.
+//
+// And the parser and all else that recurses in C have the depth that they have natively. CPython lowers it for WASI, where stacks are
+// small; package image gives it a large one. With less, a literal that is nested 150 deep is a MemoryError.
 var edits = []edit{
 	{
 		"Python/frame.c",
@@ -110,6 +113,8 @@ var edits = []edit{
 			"#endif\n" +
 			"    Py_TYPE(self)->tp_free(self);\n",
 	},
+	{"Parser/parser.c", "#    define MAXSTACK 4000\n", "#    define MAXSTACK 6000\n"},
+	{"Include/cpython/pystate.h", "#  define Py_C_RECURSION_LIMIT 5000\n", "#  define Py_C_RECURSION_LIMIT 10000\n"},
 }
 
 // applyEdits changes the sources in the folder src.

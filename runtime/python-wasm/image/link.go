@@ -11,11 +11,13 @@ import (
 )
 
 // memoryBytes is the linear memory of a sandbox, all of it from the start: with copy-on-write, what is not touched costs nothing.
-// 128 MiB are the interpreter's and the program's, the rest are the buffers through which it talks to the host.
-const memoryBytes = 128<<20 + 2*sandbox.BufferSize
+// 128 MiB are the interpreter's and the program's, 8 of them for the stack; the rest is more stack, and the buffers through which it
+// talks to the host.
+const memoryBytes = 128<<20 + sandbox.Reserved
 
-// stackBytes is the C stack, at the bottom of the memory, so that running over its end is a trap and not corruption.
-const stackBytes = 8 << 20
+// stackBytes is the C stack, at the bottom of the memory, so that running over its end is a trap and not corruption. CPython allows
+// 10,000 levels of recursion in C, which take about 20 MiB of it where expressions or statements are nested.
+const stackBytes = 8<<20 + sandbox.DeepStack
 
 // writeSources puts the C sources into folder and returns the names of those to compile.
 func writeSources(folder string) ([]string, error) {

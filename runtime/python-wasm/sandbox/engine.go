@@ -30,6 +30,11 @@ const (
 
 	// BufferSize is the size of the input and of the output buffer in the module's memory.
 	BufferSize = 16 << 20
+	// DeepStack is the part of the C stack that is not counted as memory of a program: it is there so that limits of depth are met
+	// before its end.
+	DeepStack = 24 << 20
+	// Reserved is the part of a module's memory that is not counted as memory of a program.
+	Reserved = DeepStack + 2*BufferSize
 )
 
 // Options of an engine.
