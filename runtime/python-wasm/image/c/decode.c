@@ -8,8 +8,8 @@ typedef struct {
     PyObject *own;     /* where a name of the program is looked up; NULL in the grader, which must take nothing but data */
     PyObject **shared; /* containers that may be referred to, owned; NULL while one is not complete */
     uint32_t count, size;
-    PyObject *texts[256];      /* str that may come again, owned */
-    unsigned char slots[256];  /* of texts in use */
+    PyObject *scalars[256];    /* str, int and float that may come again, owned */
+    unsigned char slots[256];  /* of scalars in use */
     int slots_used;
 } Decoder;
 
@@ -121,13 +121,38 @@ static PyObject *decode_str(Decoder *d) {
     return s;
 }
 
-static PyObject *decode_marked_str(Decoder *d) {
+/* A str, int or float. */
+static PyObject *decode_scalar(Decoder *d, int tag) {
+    const unsigned char *p;
+    uint32_t n;
+    int64_t i;
+    double f;
+    switch (tag) {
+    case 's': return decode_str(d);
+    case 'u': return (p = read_bytes(&d->in, 1)) ? PyLong_FromLong((long)*p - 5) : bad();
+    case 'i':
+        if (!(p = read_bytes(&d->in, 8))) return bad();
+        memcpy(&i, p, 8);
+        return PyLong_FromLongLong(i);
+    case 'I':
+        n = read_u32(&d->in);
+        if (!(p = read_bytes(&d->in, n))) return bad();
+        return PyLong_FromNativeBytes(p, n, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+    case 'f':
+        if (!(p = read_bytes(&d->in, 8))) return bad();
+        memcpy(&f, p, 8);
+        return PyFloat_FromDouble(f);
+    default: return bad();
+    }
+}
+
+static PyObject *decode_marked(Decoder *d) {
     int slot = flag(d);
-    PyObject *s = slot >= 0 && flag(d) == 's' ? decode_str(d) : bad();
-    if (!s) return NULL;
-    if (!d->texts[slot]) d->slots[d->slots_used++] = (unsigned char)slot;
-    Py_XSETREF(d->texts[slot], Py_NewRef(s));
-    return s;
+    PyObject *o = slot >= 0 ? decode_scalar(d, flag(d)) : bad();
+    if (!o) return NULL;
+    if (!d->scalars[slot]) d->slots[d->slots_used++] = (unsigned char)slot;
+    Py_XSETREF(d->scalars[slot], Py_NewRef(o));
+    return o;
 }
 
 static PyObject *decode_iterator(Decoder *d, int depth) {
@@ -354,34 +379,21 @@ static PyObject *decode_tagged(Decoder *d, int tag, int depth, uint32_t index) {
     case 'T': Py_RETURN_TRUE;
     case 'F': Py_RETURN_FALSE;
     case 'e': return Py_NewRef(Py_Ellipsis);
-    case 'u': return (p = read_bytes(&d->in, 1)) ? PyLong_FromLong((long)*p - 5) : bad();
-    case 'i': {
-        int64_t q;
-        if (!(p = read_bytes(&d->in, 8))) return bad();
-        memcpy(&q, p, 8);
-        return PyLong_FromLongLong(q);
-    }
+    case 'u':
+    case 'i':
     case 'I':
-        n = read_u32(&d->in);
-        if (!(p = read_bytes(&d->in, n))) return bad();
-        return PyLong_FromNativeBytes(p, n, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
-    case 'f': {
-        double q;
-        if (!(p = read_bytes(&d->in, 8))) return bad();
-        memcpy(&q, p, 8);
-        return PyFloat_FromDouble(q);
-    }
+    case 'f':
+    case 's': return decode_scalar(d, tag);
     case 'c': {
         Py_complex q;
         if (!(p = read_bytes(&d->in, 16))) return bad();
         memcpy(&q, p, 16);
         return PyComplex_FromCComplex(q);
     }
-    case 's': return decode_str(d);
-    case 'w': return decode_marked_str(d);
+    case 'w': return decode_marked(d);
     case 'R':
-        if (!(p = read_bytes(&d->in, 1)) || !d->texts[*p]) return bad();
-        return Py_NewRef(d->texts[*p]);
+        if (!(p = read_bytes(&d->in, 1)) || !d->scalars[*p]) return bad();
+        return Py_NewRef(d->scalars[*p]);
     case 'b':
         n = read_u32(&d->in);
         if (!(p = read_bytes(&d->in, n))) return bad();
@@ -504,7 +516,7 @@ PyObject *decode(const unsigned char *p, uint32_t n, PyObject *enums, PyObject *
     PyObject *x = decode_at(&d, 0);
     for (uint32_t i = 0; i < d.count; i++) Py_XDECREF(d.shared[i]);
     free(d.shared);
-    while (d.slots_used) Py_DECREF(d.texts[d.slots[--d.slots_used]]);
+    while (d.slots_used) Py_DECREF(d.scalars[d.slots[--d.slots_used]]);
     if (x && d.in.at != d.in.end) {
         Py_DECREF(x);
         return bad();

@@ -17,7 +17,7 @@
  *   p name (str): a name of the program, on its way back to it
  *   o an object with an identity and nothing else
  *   * marks the next container as shared; @ u32 stands for the n-th of those
- *   w slot u8 marks the next str as one that may come again; R slot u8 stands for the last one marked with that slot
+ *   w slot u8 marks the next str, int or float as one that may come again; R slot u8 stands for the last one marked with that slot
  */
 #include "reactor.h"
 
@@ -118,7 +118,7 @@ typedef struct {
     Seen *seen;                /* open addressing */
     uint32_t size, used;       /* of seen */
     uint32_t count;            /* marks in the output */
-    PyObject *texts[256];      /* str by slot */
+    PyObject *scalars[256];    /* str, int and float by slot */
     unsigned char slots[256];  /* the slots in use */
     int slots_used;
 } Marks;
@@ -148,12 +148,12 @@ static int seen_grow(void) {
     return 0;
 }
 
-static void texts_clear(void) {
-    while (marks->slots_used) Py_CLEAR(marks->texts[marks->slots[--marks->slots_used]]);
+static void scalars_clear(void) {
+    while (marks->slots_used) Py_CLEAR(marks->scalars[marks->slots[--marks->slots_used]]);
 }
 
 static void marks_clear(void) {
-    texts_clear();
+    scalars_clear();
     for (uint32_t i = 0; i < marks->size; i++) Py_CLEAR(marks->seen[i].object);
     free(marks->seen);
 }
@@ -161,7 +161,7 @@ static void marks_clear(void) {
 /* Drops the output from an earlier position on, when count marks were in it, and those that came after with it. */
 static void take_back(uint32_t position, uint32_t count) {
     output_truncate(position);
-    texts_clear();
+    scalars_clear();
     if (marks->count == count) return;
     for (uint32_t i = 0; i < marks->size; i++)
         if (marks->seen[i].index >= count) marks->seen[i].index = FORGOTTEN;
@@ -204,15 +204,22 @@ static int encode_str(PyObject *o) {
     return put(PyUnicode_DATA(o), (uint32_t)n * kind);
 }
 
-/* A str that something else may refer to: the same one a second time is two bytes. */
+static int encode_scalar(PyObject *o) {
+    if (PyUnicode_Check(o)) return encode_str(o);
+    if (PyLong_Check(o)) return encode_int(o);
+    double v = PyFloat_AS_DOUBLE(o);
+    return put_u8('f') || put(&v, 8) ? STATUS_LARGE : 0;
+}
+
+/* A str, int or float that something else may refer to: the same one a second time is two bytes, as a small int always is. */
 static int encode_item(PyObject *o) {
-    if (Py_REFCNT(o) <= 2) return encode_str(o);
+    if (Py_REFCNT(o) <= 2 || (_Py_IsImmortal(o) && PyLong_Check(o))) return encode_scalar(o);
     uint32_t slot = (uint32_t)((uintptr_t)o >> 3) * 2654435761u >> 24;
-    PyObject **text = &marks->texts[slot];
-    if (*text == o) return put_u8('R') || put_u8((int)slot) ? STATUS_LARGE : 0;
-    if (!*text) marks->slots[marks->slots_used++] = (unsigned char)slot;
-    Py_XSETREF(*text, Py_NewRef(o));
-    return put_u8('w') || put_u8((int)slot) ? STATUS_LARGE : encode_str(o);
+    PyObject **scalar = &marks->scalars[slot];
+    if (*scalar == o) return put_u8('R') || put_u8((int)slot) ? STATUS_LARGE : 0;
+    if (!*scalar) marks->slots[marks->slots_used++] = (unsigned char)slot;
+    Py_XSETREF(*scalar, Py_NewRef(o));
+    return put_u8('w') || put_u8((int)slot) ? STATUS_LARGE : encode_scalar(o);
 }
 
 /* Sizes are read anew at every step: advancing an iterator inside may change the container. */
@@ -643,12 +650,7 @@ static int encode_at(PyObject *o, int depth) {
     if (o == Py_True) return put_u8('T');
     if (o == Py_False) return put_u8('F');
     if (o == Py_Ellipsis) return put_u8('e');
-    if (PyLong_Check(o)) return encode_int(o);
-    if (PyUnicode_Check(o)) return depth ? encode_item(o) : encode_str(o);
-    if (PyFloat_Check(o)) {
-        double v = PyFloat_AS_DOUBLE(o);
-        return put_u8('f') || put(&v, 8) ? STATUS_LARGE : 0;
-    }
+    if (PyLong_Check(o) || PyUnicode_Check(o) || PyFloat_Check(o)) return depth ? encode_item(o) : encode_scalar(o);
     if (is_container(o)) return encode_shared(o, depth);
     if (PyTuple_Check(o)) return encode_sequence(o, 't', depth); /* the empty one */
     if (PyBytes_Check(o)) return put_sized('b', PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o));
