@@ -121,8 +121,10 @@ func TestManyItems(t *testing.T) {
 	const program = "def f(n, x): return [tuple(x) * n for _ in range(80_000)]\ndef g(n): return [True] * n"
 	task := core.Task{
 		Judge: "_harness_constant = ['want']\ndef want(n, x): return [tuple(x) * n for _ in range(80_000)]",
-		Tests: []string{"assert f(20, ['red', 'green', 'blue', 'no']) == want(20, ['red', 'green', 'blue', 'no'])", "assert f(4, [1, 2, -5, 250]) == want(4, [1, 2, -5, 250])",
-			"assert f(20, [-44, 10 ** 30, 57.25, float('-inf')]) == want(20, [-44, 10 ** 30, 57.25, float('-inf')])", "assert f(4, [1, 251]) == want(4, [1, 250])", "assert g(16_000_000) == g(15_999_999) + [True]"},
+		Tests: []string{
+			"assert f(20, ['red', 'green', 'blue', 'no']) == want(20, ['red', 'green', 'blue', 'no'])", "assert f(4, [1, 2, -5, 250]) == want(4, [1, 2, -5, 250])",
+			"assert f(20, [-44, 10 ** 30, 57.25, float('-inf')]) == want(20, [-44, 10 ** 30, 57.25, float('-inf')])", "assert f(4, [1, 251]) == want(4, [1, 250])", "assert g(16_000_000) == g(15_999_999) + [True]",
+		},
 	}
 	v, err := pool(t).Verify(t.Context(), task, program)
 	if err != nil || classes(v) != "passed passed passed failed memory" {
