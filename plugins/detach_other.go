@@ -5,4 +5,4 @@ package plugins
 import "os/exec"
 
 // detach does nothing: process groups are a thing of Unix.
-func detach(*exec.Cmd) {}
+func detach(*exec.Cmd) (undo func()) { return func() {} }

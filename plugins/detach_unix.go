@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !linux
 
 package plugins
 
@@ -8,5 +8,8 @@ import (
 )
 
 // detach puts a plugin into a process group of its own, so that Ctrl-C in a terminal reaches the harness alone: the harness
-// finishes its step with the plugins alive, and then stops them.
-func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// finishes its step with the plugins alive, and then stops them. What it returns must be called when the plugin has ended.
+func detach(cmd *exec.Cmd) (undo func()) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return func() {}
+}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -407,13 +409,91 @@ func TestOrphan(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
+	ended(t, pid)
+}
+
+// ended waits until a process has.
+func ended(t *testing.T, pid int) {
+	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(50 * time.Millisecond) {
 		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && strings.Contains(string(stat), ") Z ") {
-			return // it has ended, and nobody has asked how
+			return // nobody has asked how
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("plugin %d outlived its harness", pid)
 		}
+	}
+}
+
+// TestOrphanOfAnyLanguage: nor does a plugin live on that knows nothing of its parent.
+func TestOrphanOfAnyLanguage(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere no kernel ends a process with its parent: a plugin has to")
+	}
+	dir := t.TempDir()
+	said := filepath.Join(dir, "pid")
+	script := fmt.Sprintf("#!/bin/sh\necho $$ > %s.new\nmv %[1]s.new %[1]s\nwhile :; do sleep 1; done\n", said)
+	if err := os.WriteFile(filepath.Join(dir, FileName(KindReward, "odd")), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "PLUGINS_TEST_HOST="+dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	for deadline := time.Now().Add(20 * time.Second); pid == 0; time.Sleep(20 * time.Millisecond) {
+		if text, err := os.ReadFile(said); err == nil {
+			if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+				t.Fatal(err)
+			}
+		} else if time.Now().After(deadline) {
+			t.Fatal("the plugin was not started")
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	ended(t, pid)
+}
+
+// TestSweepSockets: what a killed plugin left goes, what is in use or young stays.
+func TestSweepSockets(t *testing.T) {
+	dir := t.TempDir()
+	folder := func(name string, age time.Duration, live bool) string {
+		path := filepath.Join(dir, socketFolder+name)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(path, "s"), Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if live {
+			t.Cleanup(func() { _ = l.Close() })
+		} else {
+			l.SetUnlinkOnClose(false) // as a process leaves it that is killed
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(path, then, then); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	stays := []string{folder("live", time.Hour, true), folder("young", 0, false)}
+	goes := folder("dead", time.Hour, false)
+	sweepSockets(dir)
+	for _, path := range stays {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(goes); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", goes, err)
 	}
 }
 

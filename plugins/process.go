@@ -31,9 +31,6 @@ const (
 	exitPatience   = 2 * time.Second // between a broken call and the news that the process is gone
 )
 
-// socketFolder begins the name of the folder in which a plugin listens.
-const socketFolder = "harness-plugin-"
-
 // Options says which plugin to open and how.
 type Options struct {
 	// Name is a plugin's name, or a path: whatever has a separator in it.
@@ -202,6 +199,7 @@ func (p *process) instance(ctx context.Context) (*instance, error) {
 // start starts the process and connects to it.
 func (p *process) start(ctx context.Context) (*instance, error) {
 	run := &instance{tail: &tail{log: p.opts.Log, plugin: strings.TrimPrefix(p.label(), string(p.kind)+" ")}}
+	sweepSockets(os.TempDir())
 	var err error
 	if run.sockets, err = os.MkdirTemp("", socketFolder); err != nil { // of mode 0700
 		return nil, p.failure("Start", "", Refused, err, nil)
@@ -211,7 +209,6 @@ func (p *process) start(ctx context.Context) (*instance, error) {
 	run.cmd = exec.CommandContext(life, p.found.Path)
 	run.cmd.Env = append(os.Environ(), p.opts.Env...)
 	run.cmd.Env = append(run.cmd.Env, goplugin.EnvUnixSocketDir+"="+run.sockets)
-	detach(run.cmd)
 	config := &goplugin.ClientConfig{
 		HandshakeConfig:  handshake,
 		VersionedPlugins: map[int]goplugin.PluginSet{Protocol: {}},
@@ -230,8 +227,11 @@ func (p *process) start(ctx context.Context) (*instance, error) {
 	run.client = goplugin.NewClient(config)
 	done := make(chan struct{})
 	go func() {
-		defer close(done)
+		undo := detach(run.cmd)
 		err = run.connect(config)
+		close(done)
+		<-life.Done() // end and stop see to it
+		undo()
 	}()
 	select {
 	case <-done:

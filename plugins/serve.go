@@ -52,8 +52,8 @@ func serve[S, T any](kind Kind, info Info, defaults S, open func(context.Context
 	c.close()
 }
 
-// exitWithParent ends the process when the harness is gone: it may have been killed with no chance to say so, and a policy
-// that nobody reads would hold its memory for ever.
+// exitWithParent ends the process when the harness is gone, on systems where the kernel does not: it may have been killed
+// with no chance to say so, and a policy that nobody reads would hold its memory for ever.
 func exitWithParent() {
 	parent := os.Getppid()
 	for range time.Tick(time.Second) {

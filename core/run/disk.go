@@ -7,7 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
+
+// removePatience is how long a folder is removed that somebody still writes into.
+const removePatience = 5 * time.Second
 
 // disk is every way in which the package changes a folder, so that a test can kill the process before, and in the middle
 // of, each of them.
@@ -95,7 +99,12 @@ func (d disk) remove(path string) error {
 		path = gone
 	}
 	d.announce("remove", path, nil, nil)
-	return os.RemoveAll(path)
+	// A policy whose harness was killed may live a moment longer and write on into a folder that is being removed.
+	for deadline := time.Now().Add(removePatience); ; time.Sleep(20 * time.Millisecond) {
+		if err := os.RemoveAll(path); !errors.Is(err, fs.ErrExist) || time.Now().After(deadline) { // of a folder: it is not empty
+			return err
+		}
+	}
 }
 
 // assemble fills a folder through fill and gives it its name when everything in it is on the disk.

@@ -1,0 +1,18 @@
+package plugins
+
+import (
+	"os/exec"
+	"runtime"
+	"syscall"
+)
+
+// detach puts a plugin into a process group of its own, so that Ctrl-C in a terminal reaches the harness alone: the harness
+// finishes its step with the plugins alive, and then stops them. A harness that is killed takes its plugins with it, in
+// whatever language they are: a policy that lived on would write into a run that is being resumed. It is called by the
+// goroutine that starts the plugin; what it returns must be called by the same one when the plugin has ended.
+func detach(cmd *exec.Cmd) (undo func()) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	// The kernel sends Pdeathsig when the thread that started the child ends, so this goroutine keeps its thread.
+	runtime.LockOSThread()
+	return runtime.UnlockOSThread
+}
