@@ -53,16 +53,15 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func newApp(stdout, stderr io.Writer) *cli.App {
 	wrong := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
 	return &cli.App{
-		Name:                 "harness",
-		Usage:                "reinforcement learning with verifiable rewards for Python code generation",
-		Writer:               stdout,
-		ErrWriter:            stderr,
-		EnableBashCompletion: true,
-		Suggest:              true,
-		ExitErrHandler:       func(*cli.Context, error) {},
-		OnUsageError:         wrong,
-		Commands:             withUsageError(commands(), wrong),
-		Action:               noCommand,
+		Name:           "harness",
+		Usage:          "reinforcement learning with verifiable rewards for Python code generation",
+		Writer:         stdout,
+		ErrWriter:      stderr,
+		Suggest:        true,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   wrong,
+		Commands:       withUsageError(commands(), wrong),
+		Action:         noCommand,
 	}
 }
 
@@ -91,6 +90,6 @@ func withUsageError(list []*cli.Command, wrong cli.OnUsageErrorFunc) []*cli.Comm
 func commands() []*cli.Command {
 	return []*cli.Command{
 		runCommand(), studyCommand(), evalCommand(), compareCommand(), verifyCommand(), reportCommand(), benchCommand(),
-		pluginCommand(), assetsCommand(), doctorCommand(), versionCommand(), workerCommand(),
+		pluginCommand(), assetsCommand(), doctorCommand(), completionCommand(), versionCommand(), workerCommand(), completeLineCommand(),
 	}
 }
