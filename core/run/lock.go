@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/rlvr-harness/harness/core/filelock"
 )
 
 // ErrLocked says that another process writes the run.
@@ -22,7 +24,7 @@ func acquire(dir string) (*lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		locked, err := tryLock(f)
+		locked, err := filelock.Try(f)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 		}

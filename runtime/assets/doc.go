@@ -11,5 +11,5 @@
 // start would cost half a second a process and protect only against a change that also forges the time of a file.
 // Verify hashes everything.
 //
-// What an artefact is used for is left to its user; this package imports no other room of the module.
+// What an artefact is used for is left to its user; of the module this package imports core/filelock only.
 package assets

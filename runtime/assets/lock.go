@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/rlvr-harness/harness/core/filelock"
 )
 
 // lock is held by one process at a time. The kernel releases it when the last process that has the file open ends. But for
@@ -28,7 +30,7 @@ func acquire(ctx context.Context, path string, waiting func(pid string)) (*lock,
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
 	for told := false; ; told = true {
-		locked, err := tryLock(f)
+		locked, err := filelock.Try(f)
 		if err != nil {
 			f.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)

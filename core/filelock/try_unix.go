@@ -1,6 +1,6 @@
 //go:build unix
 
-package assets
+package filelock
 
 import (
 	"errors"
@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// tryLock locks the file, or says that another process holds it.
-func tryLock(f *os.File) (bool, error) {
+// Try locks the file, or says that another process, or another opening of the file, holds it. It never waits. The lock ends when f and
+// what inherited it is closed.
+func Try(f *os.File) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {
 		return false, nil
