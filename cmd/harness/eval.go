@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -249,7 +250,7 @@ func evaluation(c *cli.Context) (err error) {
 	}
 	printEvaluation(c, result)
 	if dir := c.String("out"); dir != "" {
-		fmt.Fprintf(c.App.Writer, "report: %s\n", dir+"/report.html")
+		fmt.Fprintf(c.App.Writer, "report: %s\n", filepath.Join(dir, "report.html"))
 	}
 	return nil
 }
@@ -315,7 +316,7 @@ func (p *parts) judgeSaved(ctx context.Context, name string, tasks []core.Task, 
 		if errors.Is(bad, errUnknownTask) {
 			others++
 		} else {
-			p.con.line("warning: a completion is left out: %v", bad)
+			p.con.line("warning: a completion is left out: %s", printable(bad.Error()))
 		}
 		return nil
 	}
@@ -423,7 +424,7 @@ func printEvaluation(c *cli.Context, e eval.Result) {
 			}
 			return strings.Compare(a, b)
 		}) {
-			fmt.Fprintf(w, " %s %d", name, e.Exceptions[name])
+			fmt.Fprintf(w, " %s %d", printable(name), e.Exceptions[name])
 		}
 		fmt.Fprintln(w)
 	}

@@ -140,7 +140,7 @@ func verify(c *cli.Context) (err error) {
 			return usageError{bad}
 		}
 		sum.bad++
-		con.line("warning: a completion is left out: %v", bad)
+		con.line("warning: a completion is left out: %s", printable(bad.Error()))
 		return nil
 	}
 	err = inOrder(c.Context, judge.workers, nextSample(c.String("completions"), next, func(id string) (core.Task, bool) {
@@ -292,9 +292,9 @@ func writeVerdict(w io.Writer, job *gradedJob, e core.Evidence) error {
 func explain(w io.Writer, job *gradedJob, e core.Evidence) error {
 	v := e.Verdict
 	var b strings.Builder
-	fmt.Fprintf(&b, "── task %s, sample %d: %s", job.task.ID, job.sample.Index, v.Class)
+	fmt.Fprintf(&b, "── task %s, sample %d: %s", printable(job.task.ID), job.sample.Index, v.Class)
 	if v.Exception != "" {
-		fmt.Fprintf(&b, " (%s)", v.Exception)
+		fmt.Fprintf(&b, " (%s)", printable(v.Exception))
 	}
 	fmt.Fprintf(&b, "\n   fuel %d, memory %d bytes, printed %d bytes, lint findings %d\n", v.Fuel, v.MemoryBytes, v.StdoutBytes, e.Lint.Total())
 	for i, l := range strings.Split(strings.TrimRight(e.Program, "\n"), "\n") {

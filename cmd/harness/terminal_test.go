@@ -1,0 +1,43 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/rlvr-harness/harness/benchmarks/samples"
+	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/core/eval"
+)
+
+// TestTerminalGetsTextOnly lets every text that a program chooses, the names of its exceptions among them, carry what a terminal obeys.
+func TestTerminalGetsTextOnly(t *testing.T) {
+	const hostile = "a\x1b[2J\x07\x7f\u009b31m\r\xffz"
+	var explained strings.Builder
+	err := explain(&explained, &gradedJob{
+		sample: samples.Sample{Text: hostile},
+		task:   core.Task{ID: hostile, Tests: []string{"assert f(1) == 1\nassert f(2)" + hostile}},
+	}, core.Evidence{Program: "x = 1\n# " + hostile, Verdict: core.Verdict{
+		Class: core.Error, Exception: hostile, Message: hostile, Tests: []core.TestResult{{Class: core.Error, Exception: hostile, Message: hostile}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var none strings.Builder
+	if err := explain(&none, &gradedJob{}, core.Evidence{Verdict: core.Verdict{Class: core.Memory, Message: hostile}}); err != nil {
+		t.Fatal(err)
+	}
+	var measured strings.Builder
+	printEvaluation(cli.NewContext(&cli.App{Writer: &measured}, nil, nil), eval.Result{
+		PassAtK: map[string]eval.Estimate{"1": {}}, Exceptions: map[string]int{hostile: 2}, Verdicts: map[core.Class]int{core.Error: 2},
+	})
+	for what, text := range map[string]string{"--explain": explained.String(), "--explain without tests": none.String(), "eval": measured.String()} {
+		if !strings.Contains(text, "[2J") || !strings.Contains(text, "31m") {
+			t.Errorf("%s lost the text: %q", what, text)
+		}
+		if line := strings.ReplaceAll(text, "\n", ""); line != printable(line) {
+			t.Errorf("%s reaches a terminal as %q", what, text)
+		}
+	}
+}
