@@ -71,15 +71,17 @@ func New(c Config) (*Client, error) {
 // Generate samples s.N completions for each prompt, a request each, and calls yield as they come. The completions have no
 // token ids and no log-probabilities; Tokens has the length that the server reported, its entries 0.
 func (c *Client) Generate(ctx context.Context, prompts []core.Prompt, s core.Sampling, yield func(core.Generated) error, progress func(tokens int)) error {
+	for _, prompt := range prompts { // before any request is under way: yield must not be called after the return
+		if len(prompt.Messages) == 0 {
+			return fmt.Errorf("endpoint: the prompt for task %s continues a text; chat endpoints need a chat protocol", prompt.TaskID)
+		}
+	}
 	caller := ctx
 	group, ctx := errgroup.WithContext(caller)
 	group.SetLimit(c.config.Parallel)
 	var mu sync.Mutex // yield is called from one goroutine at a time
 	tokens := 0
 	for p, prompt := range prompts {
-		if len(prompt.Messages) == 0 {
-			return fmt.Errorf("endpoint: the prompt for task %s continues a text; chat endpoints need a chat protocol", prompt.TaskID)
-		}
 		for i := range s.N {
 			if ctx.Err() != nil {
 				break
@@ -141,12 +143,18 @@ func (c *Client) ask(ctx context.Context, p core.Prompt, s core.Sampling, seed i
 	}
 }
 
+// maxReported bounds the length that a server may report: a number alone must not take memory.
+const maxReported = 1 << 24
+
 // completion reads a server's answer.
 func completion(a openai.ChatCompletionResponse) (core.Completion, error) {
-	if len(a.Choices) == 0 {
+	switch n := a.Usage.CompletionTokens; {
+	case len(a.Choices) == 0:
 		return core.Completion{}, errors.New("the server answered without a choice")
+	case n < 0 || n > maxReported:
+		return core.Completion{}, fmt.Errorf("the server reports a completion of %d tokens", n)
 	}
-	c := core.Completion{Text: a.Choices[0].Message.Content, Tokens: make([]int32, max(0, a.Usage.CompletionTokens)), Finish: core.FinishEOS}
+	c := core.Completion{Text: a.Choices[0].Message.Content, Tokens: make([]int32, a.Usage.CompletionTokens), Finish: core.FinishEOS}
 	if a.Choices[0].FinishReason == openai.FinishReasonLength {
 		c.Finish = core.FinishLength
 	}

@@ -104,6 +104,20 @@ func TestTriesAgainWhatMayPass(t *testing.T) {
 	}
 }
 
+// TestNothingIsAskedForABadPrompt holds that no request is under way when Generate has returned, and yield is not called after.
+func TestNothingIsAskedForABadPrompt(t *testing.T) {
+	var calls atomic.Int32
+	c := serve(t, func(w http.ResponseWriter, _ request) {
+		calls.Add(1)
+		_, _ = w.Write([]byte(answer))
+	})
+	prompts := []core.Prompt{asked, asked, asked, {TaskID: "7", Prefill: "def f():"}}
+	err := c.Generate(t.Context(), prompts, core.Sampling{N: 1, Seeds: []uint64{1, 2, 3, 4}}, func(core.Generated) error { return nil }, nil)
+	if err == nil || calls.Load() > 0 {
+		t.Errorf("%v after %d requests", err, calls.Load())
+	}
+}
+
 func TestWhatCannotBeAsked(t *testing.T) {
 	if _, err := New(Config{URL: "localhost:8000", Model: "m"}); err == nil {
 		t.Error("an address without a scheme was accepted")
@@ -113,11 +127,19 @@ func TestWhatCannotBeAsked(t *testing.T) {
 	}
 	c := serve(t, func(w http.ResponseWriter, _ request) { _, _ = w.Write([]byte(`{"choices":[]}`)) })
 	sampling := core.Sampling{N: 1, Seeds: []uint64{1}}
-	if err := c.Generate(t.Context(), []core.Prompt{{TaskID: "7", Prefill: "def f():"}}, sampling, nil, nil); err == nil || !strings.Contains(err.Error(), "task 7") {
+	if err := c.Generate(t.Context(), []core.Prompt{asked, {TaskID: "7", Prefill: "def f():"}}, core.Sampling{N: 1, Seeds: []uint64{1, 2}}, nil, nil); err == nil || !strings.Contains(err.Error(), "task 7") {
 		t.Errorf("a prompt without messages: %v", err)
 	}
 	if err := c.Generate(t.Context(), []core.Prompt{asked}, sampling, nil, nil); err == nil || !strings.Contains(err.Error(), "without a choice") {
 		t.Errorf("no choices: %v", err)
+	}
+	for _, n := range []string{"-1", "999999999999"} {
+		c := serve(t, func(w http.ResponseWriter, _ request) {
+			_, _ = w.Write([]byte(strings.ReplaceAll(answer, ":5}", ":"+n+"}")))
+		})
+		if err := c.Generate(t.Context(), []core.Prompt{asked}, sampling, nil, nil); err == nil || !strings.Contains(err.Error(), "reports a completion of "+n) {
+			t.Errorf("%s tokens: %v", n, err)
+		}
 	}
 	stop := errors.New("enough")
 	c = serve(t, func(w http.ResponseWriter, _ request) { _, _ = w.Write([]byte(answer)) })
