@@ -18,6 +18,9 @@ type field struct {
 	value span
 }
 
+// maxFields bounds the fields of a row, which are compared with one another: a benchmark's have a dozen.
+const maxFields = 1000
+
 // parse reads raw, which starts at the given place of its file, as one object.
 func parse(at origin, raw []byte, nonFinite bool) (*Object, error) {
 	o := &Object{at: at, raw: raw}
@@ -27,6 +30,9 @@ func parse(at origin, raw []byte, nonFinite bool) (*Object, error) {
 		name := string(unquote(raw[key.start:key.end]))
 		if _, ok := o.find(name); ok {
 			return &syntaxError{key.start, fmt.Sprintf("field %q is given twice", name)}
+		}
+		if len(o.fields) == maxFields {
+			return &syntaxError{key.start, fmt.Sprintf("more than %d fields", maxFields)}
 		}
 		o.fields = append(o.fields, field{name, value})
 		return nil
