@@ -62,11 +62,13 @@ func oneLineSources(text string) (uris []string) {
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
 		line = strings.TrimSpace(line)
-		kind, rest, _ := strings.Cut(line, " ")
+		kind, rest := line, ""
+		if i := strings.IndexAny(line, " \t"); i >= 0 {
+			kind, rest = line[:i], strings.TrimSpace(line[i:])
+		}
 		if kind != "deb" && kind != "deb-src" {
 			continue
 		}
-		rest = strings.TrimSpace(rest)
 		if strings.HasPrefix(rest, "[") {
 			_, after, ok := strings.Cut(rest, "]")
 			if !ok {

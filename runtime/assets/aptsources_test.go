@@ -29,6 +29,7 @@ Components: main
 		{"other publishers", "sources.list.d/x.sources", "Types: deb\nURIs: https://deb.example/node_20.x\nSuites: nodistro\nComponents: main\n", nil},
 		{"no line end, carriage returns", "sources.list.d/x.sources", "URIs: http://one.example/debian\r\nSuites: sid\r\nComponents: main", []string{"http://one.example/debian"}},
 		{"lines", "sources.list", "deb http://one.example/debian bookworm main # why\ndeb-src http://one.example/debian bookworm main\n", []string{"http://one.example/debian"}},
+		{"tabs", "sources.list", "deb\thttp://one.example/debian\tbookworm\tmain\n", []string{"http://one.example/debian"}},
 		{"options", "sources.list", "deb [ arch=amd64 signed-by=/k.gpg ] https://one.example/debian stable contrib main\n", []string{"https://one.example/debian"}},
 		{"lines of other publishers, Ubuntu, discs, comments", "sources.list.d/y.list", "deb https://packages.example/apt cloud-sdk-bookworm main\ndeb http://archive.example/ubuntu noble main\ndeb cdrom:[Debian]/ bookworm main\n#deb http://one.example/debian sid main\n", nil},
 		{"mirrors", "sources.list", "deb mirror+file:/etc/apt/mirrors/debian.list bookworm main\n", []string{"mirror+file:/etc/apt/mirrors/debian.list"}},
