@@ -7,9 +7,10 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rlvr-harness/harness/core"
 )
@@ -59,9 +60,14 @@ type Round struct {
 const benchBlock = 50
 
 // Compare grades the reference solutions of tasks again and again and, where python names an interpreter, runs each with its tests as
-// `python -I -S -c`; at the end of each round every peer grades them all. Solutions that take more than maxFuel are left out: they measure the interpreter, not the verdict.
+// `python -I -S -c`; at the end of each round every peer grades them all. Solutions that take more than maxFuel are left out: they
+// measure the interpreter, not the verdict. A solution that does not pass, here or natively, is an error: its cost would be another.
 func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, rounds int, maxFuel int64, peers ...Peer) (Comparison, error) {
 	c := Comparison{MaxFuel: maxFuel}
+	python, err := realPython(ctx, python)
+	if err != nil {
+		return c, err
+	}
 	var light []core.Task
 	for _, t := range tasks {
 		v, err := p.Reference(ctx, t)
@@ -75,10 +81,6 @@ func (p *Pool) Compare(ctx context.Context, tasks []core.Task, python string, ro
 		default:
 			light = append(light, t)
 		}
-	}
-	python, err := realPython(ctx, python)
-	if err != nil {
-		return c, err
 	}
 	if len(light) == 0 || rounds < 1 {
 		return c, errors.New("compare: there is nothing to measure")
@@ -116,9 +118,8 @@ func (p *Pool) round(ctx context.Context, tasks []core.Task, python string) (Rou
 	for block := range slices.Chunk(tasks, benchBlock) {
 		before := p.cpu()
 		for _, t := range block {
-			v, err := p.verify(ctx, t, t.Code, false)
-			if err != nil || v.Class != core.Passed {
-				return Round{}, fmt.Errorf("compare: task %s: %s: %s: %w", t.ID, v.Class, v.Message, err)
+			if err := p.measure(ctx, t); err != nil {
+				return Round{}, err
 			}
 		}
 		ours += p.cpu() - before
@@ -127,14 +128,26 @@ func (p *Pool) round(ctx context.Context, tasks []core.Task, python string) (Rou
 		}
 		for _, t := range block {
 			cmd := exec.CommandContext(ctx, python, "-I", "-S", "-c", script(t))
-			if out, err := cmd.CombinedOutput(); cmd.ProcessState == nil || ctx.Err() != nil {
-				return Round{}, fmt.Errorf("compare: run %s: %w: %s", python, err, out)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return Round{}, fmt.Errorf("compare: task %s: its reference solution, run by %s: %w: %s", t.ID, python, err, lastLine(string(out)))
 			}
 			baseline += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		}
 	}
 	n := float64(len(tasks)) * float64(time.Millisecond)
 	return Round{Ours: float64(ours) / n, Baseline: float64(baseline) / n}, nil
+}
+
+// measure grades the reference solution of t, and does not answer with what is known of it.
+func (p *Pool) measure(ctx context.Context, t core.Task) error {
+	v, err := p.verify(ctx, t, t.Code, false)
+	if err != nil {
+		return fmt.Errorf("compare: %w", err)
+	}
+	if v.Class != core.Passed {
+		return fmt.Errorf("compare: task %s: its reference solution is %s: %s", t.ID, v.Class, v.Message)
+	}
+	return nil
 }
 
 // realPython asks python for its own path: what is found first may be a script that only finds the interpreter, at a price.
@@ -157,21 +170,21 @@ func script(t core.Task) string {
 
 // throughput grades the tasks once with every worker.
 func (p *Pool) throughput(ctx context.Context, tasks []core.Task) (float64, error) {
-	var wg sync.WaitGroup
-	var next, failed atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
 	start := time.Now()
 	for range p.config.Workers {
-		wg.Go(func() {
+		g.Go(func() error {
 			for i := next.Add(1) - 1; i < int64(len(tasks)); i = next.Add(1) - 1 {
-				if v, err := p.verify(ctx, tasks[i], tasks[i].Code, false); err != nil || v.Class != core.Passed {
-					failed.Add(1)
+				if err := p.measure(ctx, tasks[i]); err != nil {
+					return err
 				}
 			}
+			return nil
 		})
 	}
-	wg.Wait()
-	if n := failed.Load(); n > 0 {
-		return 0, fmt.Errorf("compare: %d verdicts failed", n)
+	if err := g.Wait(); err != nil {
+		return 0, err
 	}
 	return float64(len(tasks)) / time.Since(start).Seconds(), nil
 }

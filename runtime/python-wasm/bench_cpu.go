@@ -2,6 +2,7 @@ package pythonwasm
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -117,12 +118,15 @@ func (p *Pool) CompareSnippets(ctx context.Context, text string, names []string,
 			s.Native = medianOf(theirs[i], func(ms float64) float64 { return ms })
 			s.Slower = s.Ours / s.Native
 		}
+		if s.Ours <= 0 || (native.path != "" && s.Native <= 0) {
+			return c, fmt.Errorf("compare: snippet %s takes too little CPU time to be told from the rest: have it do more in a call", s.Name)
+		}
 	}
 	c.OursMean = geometricMean(c.Snippets, func(s SnippetCost) float64 { return s.Ours })
 	if native.path != "" {
 		c.NativeMean = geometricMean(c.Snippets, func(s SnippetCost) float64 { return s.Native })
 		c.Slower = geometricMean(c.Snippets, func(s SnippetCost) float64 { return s.Slower })
-		c.Slowest = slices.MaxFunc(c.Snippets, func(a, b SnippetCost) int { return int(math.Copysign(1, a.Slower-b.Slower)) }).Slower
+		c.Slowest = slices.MaxFunc(c.Snippets, func(a, b SnippetCost) int { return cmp.Compare(a.Slower, b.Slower) }).Slower
 	}
 	return c, nil
 }

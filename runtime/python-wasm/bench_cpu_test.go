@@ -35,7 +35,7 @@ func TestCompareSnippets(t *testing.T) {
 	if err != nil {
 		t.Skipf("there is no native Python to compare with: %v", err)
 	}
-	const text = "def a():\n    return sum(range(200000))\n\ndef b():\n    return [float('nan'), 'é\"\\n', {1: None}] * 1000 and [float('nan'), 'é\"\\n']\n\nSNIPPETS = [a, b]\nassert __name__ != '__main__'\n"
+	const text = "def a():\n    return sum(range(2000000))\n\ndef b():\n    return sum(range(2000000)) and [float('nan'), 'é\"\\n']\n\nSNIPPETS = [a, b]\nassert __name__ != '__main__'\n"
 	c, err := pool(t).CompareSnippets(t.Context(), text, []string{"a", "b"}, python, 2)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestCompareSnippets(t *testing.T) {
 		t.Errorf("compared %+v", c)
 	}
 	a := c.Snippets[0]
-	if a.Check != "19999900000" {
+	if a.Check != "1999999000000" {
 		t.Errorf("a returned %s", a.Check)
 	}
 	if a.Ours <= 0 || a.Native <= 0 || a.Slower < 0.1 || a.Slower > 1000 || c.Slowest < c.Slower || a.Fuel < 100_000 {
@@ -69,6 +69,7 @@ func TestCompareSnippetsNotEqual(t *testing.T) {
 		{"import sys\ndef f():\n    return sys.maxsize\n", "in the sandbox, its test"},
 		{"def f():\n    raise ValueError('no')\n", "ValueError: no"},
 		{"import os\ndef f():\n    return os.urandom(8)\n", "in the sandbox, its test"},
+		{"import time\ntime.thread_time_ns = lambda: 0\ndef f():\n    return sum(range(100000))\n", "snippet f takes too little CPU time"},
 	} {
 		_, err := pool(t).CompareSnippets(t.Context(), tt.text, []string{"f"}, python, 2)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -1,7 +1,10 @@
 package pythonwasm
 
 import (
+	"context"
 	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rlvr-harness/harness/core"
@@ -19,6 +22,38 @@ func BenchmarkVerdict(b *testing.B) {
 		if _, err := p.Verify(b.Context(), task, program); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestCompare measures two tasks beside this machine's Python, and wants an error where a solution does not pass on either side: what
+// it costs to fail is another number.
+func TestCompare(t *testing.T) {
+	python, _ := plainPython(t)
+	good := []core.Task{
+		{ID: "1", Code: "def f(x): return x * x", Tests: square},
+		{ID: "2", Code: "def f(x): return sum(x for _ in range(x))", Tests: square},
+		{ID: "3", Code: "def f(x):\n  for _ in range(10**6): pass\n  return x * x", Tests: square},
+	}
+	c, err := pool(t).Compare(t.Context(), good, python, 2, 3_000_000, Peer{"peer", func(context.Context, []core.Task) (float64, error) { return 5, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Programs != 2 || !slices.Equal(c.Heavy, []string{"3"}) || len(c.Rounds) != 2 || c.Baseline <= 0 || c.PerSecond <= 0 || len(c.Peers) != 1 || c.Peers[0].Milliseconds != 5 {
+		t.Errorf("%+v", c)
+	}
+	for _, tt := range []struct {
+		task core.Task
+		want string
+	}{
+		{core.Task{ID: "wrong", Code: "def f(x): return x", Tests: square}, "task wrong: its reference solution is failed: got 2"},
+		{core.Task{ID: "only here", Code: "import sys\nassert sys.maxsize < 2**32\ndef f(x): return x * x", Tests: square}, "task only here: its reference solution, run by " + python + ": exit status 1: AssertionError"},
+	} {
+		if _, err := pool(t).Compare(t.Context(), []core.Task{tt.task}, python, 1, 20_000_000); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v, want %q", err, tt.want)
+		}
+	}
+	if _, err := pool(t).Compare(t.Context(), good, python, 0, 20_000_000); err == nil || !strings.Contains(err.Error(), "nothing to measure") {
+		t.Error(err)
 	}
 }
 

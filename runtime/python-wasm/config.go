@@ -1,6 +1,7 @@
 package pythonwasm
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"time"
@@ -47,7 +48,8 @@ const (
 	// FuelWithoutReference is the limit of a program and all its tests together, half of it that of each part, where a task has no
 	// reference solution that passes.
 	FuelWithoutReference = 2_000_000_000
-	// fuelOfReferences bounds each part of a run of the reference solutions themselves; MBPP+'s slowest takes a FRACTION of it.
+	// fuelOfReferences bounds each part of a run of the reference solutions themselves, of which some take seconds: it is about three
+	// minutes of work.
 	fuelOfReferences = 100_000_000_000
 	wallOfReferences = 10 * time.Minute
 
@@ -69,22 +71,11 @@ func (c Config) resolve() (Config, error) {
 	case c.MemoryMiB != 0 && (c.MemoryMiB < minMemoryMiB || c.MemoryMiB > MaxMemoryMiB):
 		return c, fmt.Errorf("open python: memory of %d MiB; between %d and %d are possible", c.MemoryMiB, minMemoryMiB, MaxMemoryMiB)
 	}
-	if c.Workers == 0 {
-		c.Workers = runtime.NumCPU()
-	}
-	setDefault(&c.Wall, DefaultWall)
-	setDefault(&c.Sleep, DefaultSleep)
-	setDefault(&c.MemoryMiB, MaxMemoryMiB)
-	setDefault(&c.OutputBytes, DefaultOutputBytes)
-	setDefault(&c.SourceBytes, DefaultSourceBytes)
+	c.Workers = cmp.Or(c.Workers, runtime.NumCPU())
+	c.Wall, c.Sleep = cmp.Or(c.Wall, DefaultWall), cmp.Or(c.Sleep, DefaultSleep)
+	c.MemoryMiB = cmp.Or(c.MemoryMiB, MaxMemoryMiB)
+	c.OutputBytes, c.SourceBytes = cmp.Or(c.OutputBytes, DefaultOutputBytes), cmp.Or(c.SourceBytes, DefaultSourceBytes)
 	return c, nil
-}
-
-func setDefault[T comparable](v *T, to T) {
-	var zero T
-	if *v == zero {
-		*v = to
-	}
 }
 
 // limits are those of a verdict with the given fuel.

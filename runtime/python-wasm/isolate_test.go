@@ -134,7 +134,7 @@ func TestWorkerThatKeepsDying(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	})
-	v, err := p.Verify(t.Context(), core.Task{Tests: square}, "def f(x): return x * x")
+	v, err := p.Verify(t.Context(), core.Task{Tests: square}, "while True: pass") // long enough to be killed, however slow the killer is
 	if err != nil || v.Class != core.Infrastructure || !strings.Contains(v.Message, "signal: killed") {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -196,6 +196,30 @@ func TestIsolatedMethods(t *testing.T) {
 	}
 	if _, err := there.Verify(t.Context(), core.Task{Tests: square}, "x"); !errors.Is(err, ErrClosed) {
 		t.Errorf("after closing: %v", err)
+	}
+}
+
+// TestMeasuringIsNotAnsweredFromMemory asks as the process is asked: what is measured leaves the reference solution's verdict, which
+// is given away once, where it is.
+func TestMeasuringIsNotAnsweredFromMemory(t *testing.T) {
+	p := open(t, Config{Workers: 1})
+	task := core.Task{ID: "1", Code: "def f(x): return x * x", Tests: square}
+	pr, err := p.prepare(t.Context(), task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		operation operation
+		fresh     bool
+	}{{opMeasure, true}, {opVerify, false}} {
+		var r reply
+		b, err := p.answer(t.Context(), worker.Encode(request{Operation: tt.operation, Task: task, Program: task.Code}))
+		if err = errors.Join(err, worker.Decode(b, &r)); err != nil || r.Verdict.Class != core.Passed || r.Verdict.Fuel != pr.reference.Fuel {
+			t.Errorf("operation %d: %+v, %v", tt.operation, r, err)
+		}
+		if pr.fresh.Load() != tt.fresh {
+			t.Errorf("operation %d: the reference's verdict is there: %t, want %t", tt.operation, pr.fresh.Load(), tt.fresh)
+		}
 	}
 }
 

@@ -166,7 +166,7 @@ func (p *Pool) Verify(ctx context.Context, t core.Task, program string) (core.Ve
 // verify may answer with what is known of the reference solution.
 func (p *Pool) verify(ctx context.Context, t core.Task, program string, known bool) (core.Verdict, error) {
 	if p.isolated != nil {
-		return p.isolated.verify(ctx, t, program)
+		return p.isolated.verify(ctx, t, program, known)
 	}
 	prepared, err := p.prepare(ctx, t)
 	if failure := (*grade.Failure)(nil); errors.As(err, &failure) {

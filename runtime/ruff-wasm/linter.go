@@ -229,10 +229,10 @@ func (l *Linter) run(ctx context.Context, src string) (found []Diagnostic, silen
 		var t *trap
 		trapped := errors.As(err, &t)
 		if trapped || in.memory.Size() > maxIdleMemory {
-			if e := in.close(ctx); e != nil {
+			e := in.close(ctx)
+			if in = nil; e != nil {
 				return nil, 0, fmt.Errorf("close an instance of ruff: %w", e)
 			}
-			in = nil
 		}
 		switch {
 		case err == nil:

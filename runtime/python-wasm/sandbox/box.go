@@ -99,8 +99,11 @@ func (b *Box) address(name string) (uint32, error) {
 	}
 	b.meter.start(1<<20, never, nil)
 	r, err := f.Call(b.ctx)
-	if err != nil || len(r) != 1 {
+	if err != nil {
 		return 0, fmt.Errorf("sandbox: call %s: %w", name, err)
+	}
+	if len(r) != 1 {
+		return 0, fmt.Errorf("sandbox: %s returns %d values, not an address", name, len(r))
 	}
 	at := uint32(r[0])
 	if uint64(at)+BufferSize > uint64(len(b.memory.Bytes())) && name != peakName {

@@ -38,6 +38,7 @@ func newSnapshot(image Image) (Snapshot, error) {
 		err = errors.Join(err, m.Close())
 	}
 	if err != nil {
+		_ = s.Close() // it is of no use here, whatever this says
 		return newCopied(image)
 	}
 	return s, nil

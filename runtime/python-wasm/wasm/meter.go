@@ -12,8 +12,9 @@ const FuelGlobal = "__fuel"
 const bulkShift = 6
 
 // Meter inserts a fuel check at every function entry and every loop header, each of which costs one unit, and charges bulk memory
-// operations by their length. Functions that neither call nor loop are left out: whoever calls them is charged. When the global FuelGlobal drops below zero the function exported as slow is called, which must
-// refill it or not return. It returns the number of checks.
+// operations by their length. Functions that neither call nor loop are left out: whoever calls them is charged. When the global
+// FuelGlobal drops below zero the function exported as slow is called, which must refill it or not return. It returns the number of
+// checks.
 //
 // Straight-line code between two checks is bounded by the size of the function, so fuel bounds time from above on every machine.
 func (m *Module) Meter(slow string) (int, error) {

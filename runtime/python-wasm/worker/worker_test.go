@@ -34,7 +34,7 @@ func openTest(hello []byte) ([]byte, Handler, int, error) {
 	return append([]byte("ready for "), hello...), answerTest, 2, nil
 }
 
-var cancelled atomic.Int64
+var waiting, cancelled atomic.Int64
 
 func answerTest(ctx context.Context, request []byte) ([]byte, error) {
 	what, rest, _ := strings.Cut(string(request), " ")
@@ -44,9 +44,12 @@ func answerTest(ctx context.Context, request []byte) ([]byte, error) {
 	case "fail":
 		return nil, errors.New(rest)
 	case "wait":
+		waiting.Add(1)
 		<-ctx.Done()
 		cancelled.Add(1)
 		return nil, ctx.Err()
+	case "waiting":
+		return fmt.Append(nil, waiting.Load()), nil
 	case "cancelled":
 		return fmt.Append(nil, cancelled.Load()), nil
 	case "pid":
@@ -188,22 +191,33 @@ func TestHanging(t *testing.T) {
 // TestCancelling gives up a request: the caller is free at once, and the process is told.
 func TestCancelling(t *testing.T) {
 	k := keep(t, time.Minute)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := k.Call(ctx, []byte("wait")); !errors.Is(err, context.DeadlineExceeded) {
+	free := make(chan error, 1)
+	go func() {
+		_, err := k.Call(ctx, []byte("wait"))
+		free <- err
+	}()
+	until := func(what string) {
+		t.Helper()
+		for range 3000 {
+			got, err := k.Call(t.Context(), []byte(what))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) == "1" {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("%s: it never was", what)
+	}
+	until("waiting")
+	cancel()
+	if err := <-free; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	for range 100 {
-		got, err := k.Call(t.Context(), []byte("cancelled"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) == "1" {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("the process does not know that nobody waits")
+	until("cancelled")
 }
 
 func TestStartFails(t *testing.T) {
