@@ -22,7 +22,8 @@ func TestCompletions(t *testing.T) {
 		want string // among the ways to go on; "" means that there are none
 		not  string // not among them
 	}{
-		{"", "study", workerCommand().Name},
+		{"", "study", verdictWorkerCommand().Name},
+		{"", "verify", lintWorkerCommand().Name},
 		{"ver", "verify", "run"},
 		{"run --opt", "--optimizer", "--reward"},
 		{"run --", "--help", ""},

@@ -314,7 +314,7 @@ func checkIsolation() finding {
 	if err := pythonwasm.CanIsolate(); err != nil {
 		return finding{"isolation", "note", err.Error(), "run without --isolate (the verdicts are the same), or on Linux where containers may call seccomp"}
 	}
-	return finding{"isolation", "ok", "programs can run in a process confined by seccomp: --isolate", ""}
+	return finding{"isolation", "ok", "programs can run and be linted in processes confined by seccomp: --isolate", ""}
 }
 
 // checkGPU says whether CUDA can be used.

@@ -90,6 +90,7 @@ func withUsageError(list []*cli.Command, wrong cli.OnUsageErrorFunc) []*cli.Comm
 func commands() []*cli.Command {
 	return []*cli.Command{
 		runCommand(), studyCommand(), evalCommand(), compareCommand(), verifyCommand(), reportCommand(), benchCommand(),
-		pluginCommand(), assetsCommand(), doctorCommand(), completionCommand(), versionCommand(), workerCommand(), completeLineCommand(),
+		pluginCommand(), assetsCommand(), doctorCommand(), completionCommand(), versionCommand(),
+		verdictWorkerCommand(), lintWorkerCommand(), completeLineCommand(),
 	}
 }

@@ -103,7 +103,7 @@ func (p *parts) openJudge(ctx context.Context, j judgeConfig) (*judgeParts, erro
 		return nil, err
 	}
 	p.onClose(pool.Close)
-	linter, err := ruffwasm.Open(ctx, ruffwasm.Config{Wasm: ruff, Profile: j.LintProfile, Workers: workers})
+	linter, err := ruffwasm.Open(ctx, ruffwasm.Config{Wasm: ruff, Profile: j.LintProfile, Workers: workers, Isolate: j.Isolate})
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func judgeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "wall", Value: "2m", Usage: "safety net in real time for one program; firing means infrastructure, never a score", Category: category},
 		&cli.IntFlag{Name: "memory", Value: 0, Usage: "memory of a program in MiB; 0: the sandbox's own limit", Category: category},
 		&cli.IntFlag{Name: "workers", Usage: "sandboxes that run at once; 0: one per core", Category: category},
-		&cli.BoolFlag{Name: "isolate", Usage: "run programs in a process of its own that has given up files, network and processes (Linux); the verdicts are the same", Category: category},
+		&cli.BoolFlag{Name: "isolate", Usage: "run and lint programs in processes of their own that have given up files, network and other processes (Linux); the verdicts are the same", Category: category},
 		&cli.StringFlag{Name: "lint-profile", Value: "classic", Usage: "Ruff's rules: classic (E4,E7,E9,F) or default (E,F,W,B,S,C90,N,UP,PL,RUF)", Category: category},
 		&cli.StringFlag{Name: "weak", Value: "allow", Usage: "tests whose comparison must run inside the candidate's interpreter: allow or fail", Category: category},
 	}

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/rlvr-harness/harness/core"
@@ -64,9 +61,6 @@ func (c Config) answerLimit() time.Duration {
 }
 
 func openIsolated(ctx context.Context, c Config) (*Pool, error) {
-	if len(os.Args) > 1 && os.Args[1] == WorkerCommand { // or each worker would start another
-		return nil, fmt.Errorf("open python: this process is a worker itself: main must call pythonwasm.ServeWorker when its argument is %s", WorkerCommand)
-	}
 	if err := CanIsolate(); err != nil {
 		return nil, fmt.Errorf("open python in a process of its own: %w; verdicts without it are the same, with one wall less", err)
 	}
@@ -156,12 +150,10 @@ func (p *Pool) cpu() time.Duration {
 // everything that running programs does not need, and answers on standard output until the input ends. The process must not do
 // anything else.
 func ServeWorker(ctx context.Context) error {
-	// A person's Ctrl-C reaches this process too; the one that started it decides what becomes of the work.
-	signal.Ignore(os.Interrupt, syscall.SIGTERM)
 	if err := confine.CloseInherited(); err != nil {
 		return err
 	}
-	return worker.Serve(context.WithoutCancel(ctx), worker.Input(), os.Stdout, func(hello []byte) ([]byte, worker.Handler, int, error) {
+	return worker.Main(ctx, func(hello []byte) ([]byte, worker.Handler, int, error) {
 		p, err := openConfined(ctx, hello)
 		if err != nil {
 			return nil, nil, 0, err
@@ -169,10 +161,6 @@ func ServeWorker(ctx context.Context) error {
 		return worker.Encode(introduction{p.Image(), p.Python()}), p.answer, p.config.Workers, nil
 	})
 }
-
-// memoryFor is the memory that a process with so many workers may take: several times what they need, since it is no limit of
-// programs, which have their own, but of code that escaped.
-func memoryFor(workers int) int64 { return (2 + int64(workers)) << 30 }
 
 // openConfined opens a pool, has it work once, so that all is compiled and open that ever will be, and confines the process.
 func openConfined(ctx context.Context, hello []byte) (*Pool, error) {
@@ -190,7 +178,7 @@ func openConfined(ctx context.Context, hello []byte) (*Pool, error) {
 		err = fmt.Errorf("open python: the first verdict is %s: %s", v.Class, v.Message)
 	}
 	if err == nil {
-		err = confine.Enter(confine.Limits{MemoryBytes: memoryFor(c.Workers)})
+		err = confine.Enter(confine.Limits{MemoryBytes: confine.MemoryFor(c.Workers)})
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.Close()) //nolint:contextcheck // as above

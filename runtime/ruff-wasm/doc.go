@@ -1,5 +1,6 @@
-// Package ruffwasm lints Python programs with Ruff, in this process: Astral's own WebAssembly build of Ruff 0.17.4 runs
-// in wazero, without a JavaScript engine, WASI, files, clock or network.
+// Package ruffwasm lints Python programs with Ruff and starts no process for each: Astral's own WebAssembly build of Ruff 0.17.4
+// runs in wazero, without a JavaScript engine, WASI, files, clock or network, in this process or, with Config.Isolate, in one that
+// is confined.
 //
 // It owns the host of that module (the 60 functions that wasm-bindgen expects of JavaScript), the pool of instances, the
 // profiles of rules, the mapping of rules to severities and the masking of suppression comments. It leaves to others where

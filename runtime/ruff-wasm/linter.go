@@ -44,6 +44,9 @@ type Config struct {
 	// first compilation. "" is a folder beside that of the module, under its name and ".compiled"; where that cannot be made,
 	// the module is compiled at every start.
 	CompileCache string
+	// Isolate has Ruff run in a process of its own, which has given up files, network and other processes for good; findings are
+	// the same. It needs Linux, and a main that calls ServeWorker; Open fails where it cannot be had.
+	Isolate bool
 }
 
 // Diagnostic is one finding. Rows and columns count from 1, columns in characters; the end is exclusive.
@@ -60,13 +63,15 @@ type Diagnostic struct {
 
 // Linter lints programs. It may be used by any number of goroutines; more than Config.Workers wait for their turn.
 type Linter struct {
-	module    *module
 	version   string
 	selection []string
 	maxBytes  int
-	workers   chan *instance // one place per worker; nil: its instance is yet to be made
-	closed    chan struct{}
-	closing   sync.Once
+	isolated  *isolated // nil: Ruff is in this process, and has what follows
+
+	module  *module
+	workers chan *instance // one place per worker; nil: its instance is yet to be made
+	closed  chan struct{}
+	closing sync.Once
 }
 
 // Open loads Ruff.
@@ -85,6 +90,11 @@ func open(ctx context.Context, c Config) (_ *Linter, err error) {
 	selection, err := selection(c.Profile)
 	if err != nil {
 		return nil, err
+	}
+	c.Workers = cmp.Or(c.Workers, runtime.GOMAXPROCS(0))
+	c.MaxSourceBytes = cmp.Or(c.MaxSourceBytes, DefaultMaxSourceBytes)
+	if c.Isolate {
+		return openIsolated(ctx, c, selection)
 	}
 	wasm, err := readWasm(c.Wasm)
 	if err != nil {
@@ -114,8 +124,8 @@ func open(ctx context.Context, c Config) (_ *Linter, err error) {
 	}
 	l := &Linter{
 		module: module, version: version, selection: selection,
-		maxBytes: cmp.Or(c.MaxSourceBytes, DefaultMaxSourceBytes),
-		workers:  make(chan *instance, cmp.Or(c.Workers, runtime.GOMAXPROCS(0))),
+		maxBytes: c.MaxSourceBytes,
+		workers:  make(chan *instance, c.Workers),
 		closed:   make(chan struct{}),
 	}
 	l.workers <- first
@@ -127,6 +137,9 @@ func open(ctx context.Context, c Config) (_ *Linter, err error) {
 
 // Close waits for the lints under way and frees the memory. Later calls do nothing; later lints answer ErrClosed.
 func (l *Linter) Close() error {
+	if l.isolated != nil {
+		return l.isolated.keeper.Close()
+	}
 	var err error
 	l.closing.Do(func() {
 		close(l.closed)
@@ -152,44 +165,64 @@ func (l *Linter) Select() string { return strings.Join(l.selection, ",") }
 // Lint returns the severity profile of a program. Programs that cannot be linted have Unavailable set. An error means that
 // the harness failed: the context ended, or the linter is closed.
 func (l *Linter) Lint(ctx context.Context, src string) (core.Lint, error) {
-	found, silenced, err := l.run(ctx, src)
+	codes, silenced, err := l.count(ctx, src)
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		return core.Lint{Unavailable: true}, nil
 	case err != nil:
 		return core.Lint{}, fmt.Errorf("ruffwasm: lint: %w", err)
 	}
-	out := core.Lint{Suppressions: silenced}
-	for _, d := range found {
-		switch d.Severity {
+	out := core.Lint{Suppressions: silenced, Codes: codes}
+	for code, n := range codes {
+		switch SeverityOf(code) {
 		case core.Fatal:
-			out.Fatal++
+			out.Fatal += n
 		case core.Bad:
-			out.Error++
+			out.Error += n
 		case core.Warning:
-			out.Warning++
+			out.Warning += n
 		case core.Refactor:
-			out.Refactor++
+			out.Refactor += n
 		case core.Convention:
-			out.Convention++
+			out.Convention += n
 		}
-		if out.Codes == nil {
-			out.Codes = map[string]int{}
-		}
-		out.Codes[d.Code]++
 	}
 	return out, nil
+}
+
+// count returns the number of findings of each code, nil where there are none, and of the suppressions that were masked.
+func (l *Linter) count(ctx context.Context, src string) (codes map[string]int, silenced int, err error) {
+	if l.isolated != nil && len(src) <= l.maxBytes { // run refuses a larger one
+		return l.isolated.count(ctx, src)
+	}
+	found, silenced, err := l.run(ctx, src)
+	for _, d := range found {
+		if codes == nil {
+			codes = map[string]int{}
+		}
+		codes[d.Code]++
+	}
+	return codes, silenced, err
 }
 
 // Diagnostics returns the findings in a program, sorted by place, then by code and message. For a program that cannot be
 // linted the error is ErrUnavailable, with the reason.
 func (l *Linter) Diagnostics(ctx context.Context, src string) ([]Diagnostic, error) {
-	found, _, err := l.run(ctx, src)
+	found, err := l.find(ctx, src)
 	if err != nil {
 		return nil, fmt.Errorf("ruffwasm: lint: %w", err)
 	}
 	sortDiagnostics(found)
 	return found, nil
+}
+
+// find returns the findings, in Ruff's order.
+func (l *Linter) find(ctx context.Context, src string) ([]Diagnostic, error) {
+	if l.isolated != nil && len(src) <= l.maxBytes {
+		return l.isolated.find(ctx, src)
+	}
+	found, _, err := l.run(ctx, src)
+	return found, err
 }
 
 func sortDiagnostics(d []Diagnostic) {
@@ -200,7 +233,7 @@ func sortDiagnostics(d []Diagnostic) {
 	})
 }
 
-// run lints src with the next free instance and returns the findings and the number of suppressions that were masked.
+// run lints src in this process, with the next free instance and returns the findings and the number of suppressions that were masked.
 func (l *Linter) run(ctx context.Context, src string) (found []Diagnostic, silenced int, err error) {
 	if len(src) > l.maxBytes {
 		return nil, 0, fmt.Errorf("%w: it has %d bytes, more than %d", ErrUnavailable, len(src), l.maxBytes)

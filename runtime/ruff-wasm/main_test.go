@@ -69,7 +69,15 @@ func sharedLinter(t testing.TB, profile string) *Linter {
 	return l
 }
 
+// The test binary is also the process in which programs are linted.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == WorkerCommand {
+		if err := ServeWorker(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	for profile, l := range shared.of {
 		if err := l.Close(); err != nil {

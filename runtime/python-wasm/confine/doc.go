@@ -19,3 +19,7 @@ type Limits struct {
 	// MemoryBytes is the private memory that the process may have in all, that which it has included; 0 is no limit.
 	MemoryBytes int64
 }
+
+// MemoryFor is a bound for a process with so many interpreters at work: several times what they need, since it is no limit of
+// programs, which have their own, but of code that escaped.
+func MemoryFor(workers int) int64 { return (2 + int64(workers)) << 30 }

@@ -18,6 +18,9 @@ import (
 
 // Available returns nil where Enter can work: the kernel has filters that kill a process, and nothing forbids to ask for them.
 func Available() error {
+	if raceDetector {
+		return fmt.Errorf("%w: this program is built with -race, whose detector needs more than the filter lets through", ErrUnavailable)
+	}
 	action := uint32(unix.SECCOMP_RET_KILL_PROCESS)
 	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
 	if e != 0 {

@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -33,6 +35,9 @@ var ErrClosed = errors.New("the worker process is closed")
 // Keep starts the process and returns its first answer. At most most requests are under way at a time, and a process that has not
 // answered one within limit is killed.
 func Keep(ctx context.Context, argument string, hello []byte, most int, limit time.Duration) (*Keeper, []byte, error) {
+	if len(os.Args) > 1 && os.Args[1] == argument { // or each process would start another
+		return nil, nil, fmt.Errorf("worker: this process is a worker itself: its main must call ServeWorker when the argument is %s", argument)
+	}
 	k := &Keeper{argument: argument, hello: hello, most: int64(most), limit: limit, places: semaphore.NewWeighted(int64(most))}
 	p, ready, err := Start(ctx, argument, hello)
 	if err != nil {

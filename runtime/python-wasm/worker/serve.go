@@ -6,11 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 )
 
 // Handler answers a request. It is called by many goroutines; the context ends when nobody waits for the answer.
 type Handler func(ctx context.Context, request []byte) ([]byte, error)
+
+// Main is all that the process does: Serve on its standard input and output. A person's Ctrl-C reaches it too, but the process that
+// started it decides what becomes of the work.
+func Main(ctx context.Context, open func(hello []byte) (ready []byte, h Handler, handlers int, err error)) error {
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
+	return Serve(context.WithoutCancel(ctx), Input(), os.Stdout, open)
+}
 
 // Serve is the process's side: it reads the configuration, gets the handler from open, which may give up whatever the process will
 // not need, and answers requests, as many at once as open says, until in ends. ready is the answer to the configuration.
