@@ -12,30 +12,14 @@ import (
 // default is not there the test is skipped; a folder that was named but lacks the file fails it.
 func File(t testing.TB, name string) string {
 	t.Helper()
-	return find(t, "HARNESS_DATA", "data", name)
-}
-
-// Adversarial returns the paths of the cases in $HARNESS_ADVERSARIAL, by default ../shared/adversarial beside the
-// repository, whose names match the pattern.
-func Adversarial(t testing.TB, pattern string) []string {
-	t.Helper()
-	dir := find(t, "HARNESS_ADVERSARIAL", "adversarial", "")
-	paths, err := filepath.Glob(filepath.Join(dir, pattern))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return paths
-}
-
-func find(t testing.TB, env, folder, name string) string {
-	t.Helper()
+	const env = "HARNESS_DATA"
 	dir, named := os.LookupEnv(env)
 	if !named {
 		_, here, _, ok := runtime.Caller(0)
 		if !ok {
 			t.Fatal("the test binary does not know where its sources are")
 		}
-		dir = filepath.Join(filepath.Dir(here), "..", "..", "..", "shared", folder)
+		dir = filepath.Join(filepath.Dir(here), "..", "..", "..", "shared", "data")
 	}
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err != nil {

@@ -13,6 +13,7 @@
 package evalplus
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"io"
@@ -104,74 +105,86 @@ func parse(row *rows.Object, o Options) (core.Task, error) {
 			return t, row.Errorf("atol", "want a number, found %s", tolerance)
 		}
 	}
-	inputs, err := inputsOf(row, "base_input")
+	inputs, err := allInputs(row, o)
 	if err != nil {
 		return t, err
-	}
-	if !o.Base {
-		plus, err := inputsOf(row, "plus_input")
-		if err != nil {
-			return t, err
-		}
-		inputs = append(inputs, plus...)
 	}
 	if len(inputs) == 0 {
 		return t, row.Errorf("base_input", "task %s has no inputs; nothing could be graded", t.ID)
 	}
-
-	compare := "_harness_same"
+	compare := same
 	family, number, _ := strings.Cut(t.ID, "/")
 	switch family {
 	case "Mbpp":
-		t.Benchmark = or(t.Benchmark, MBPP)
+		t.Benchmark = cmp.Or(t.Benchmark, MBPP)
 		t.Code = solution
-		if absurd := unanswerable[number]; absurd != nil {
-			inputs = slices.DeleteFunc(inputs, absurd)
+		if inputs, err = convertInputs(row, number, inputs); err != nil {
+			return t, err
 		}
-		convert := conversions[number]
-		for i := range inputs {
-			if convert != nil {
-				if inputs[i], err = convert(inputs[i]); err != nil {
-					return t, row.Errorf("base_input", "input %d (of base_input and plus_input together) does not have the form of task %s: %v", i+1, t.ID, err)
-				}
-			}
-		}
-		compare = or(mbppComparisons[t.Entry], compare)
+		compare = cmp.Or(mbppComparisons[t.Entry], same)
 	case "HumanEval":
-		t.Benchmark = or(t.Benchmark, HumanEval)
+		t.Benchmark = cmp.Or(t.Benchmark, HumanEval)
 		t.Code = t.Text + solution
 		if t.Entry == "find_zero" {
 			compare = "_harness_same_root"
 		}
 	default:
-		t.Benchmark = or(t.Benchmark, "evalplus")
+		t.Benchmark = cmp.Or(t.Benchmark, "evalplus")
 		t.Code = t.Text + solution
 	}
 	t.Judge = judge + "\n_harness_reference = " + quote([]byte(t.Code)) + ", " + quote([]byte(t.Entry)) + "\n"
 	for _, in := range inputs {
-		args := make([]string, len(in))
-		for i, v := range in {
-			args[i] = v.python()
-		}
-		list := strings.Join(args, ", ")
-		call := t.Entry + "(" + list + ")"
-		switch compare {
-		case "_harness_any":
-			t.Tests = append(t.Tests, fmt.Sprintf("assert %s(%s)", compare, call))
-		case "_harness_same_area", "_harness_same_distance", "_harness_same_root":
-			t.Tests = append(t.Tests, fmt.Sprintf("assert %s(%s, _harness_want(%s), %s, %s)", compare, call, list, tolerance, list))
-		default:
-			t.Tests = append(t.Tests, fmt.Sprintf("assert %s(%s, _harness_want(%s), %s)", compare, call, list, tolerance))
-		}
+		t.Tests = append(t.Tests, testOf(t.Entry, compare, tolerance, in))
 	}
 	return t, nil
 }
 
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
+// same is the comparison, a function of judge.py, of tasks that need none of their own.
+const same = "_harness_same"
+
+// testOf is the test of one input.
+func testOf(entry, compare, tolerance string, in []value) string {
+	args := make([]string, len(in))
+	for i, v := range in {
+		args[i] = v.python()
 	}
-	return s
+	list := strings.Join(args, ", ")
+	call := entry + "(" + list + ")"
+	switch compare {
+	case "_harness_any":
+		return fmt.Sprintf("assert %s(%s)", compare, call)
+	case "_harness_same_area", "_harness_same_distance", "_harness_same_root":
+		return fmt.Sprintf("assert %s(%s, _harness_want(%s), %s, %s)", compare, call, list, tolerance, list)
+	}
+	return fmt.Sprintf("assert %s(%s, _harness_want(%s), %s)", compare, call, list, tolerance)
+}
+
+// convertInputs gives the inputs of MBPP+'s task of that number the types that JSON cannot hold, and leaves out what nobody can answer.
+func convertInputs(row *rows.Object, number string, inputs [][]value) ([][]value, error) {
+	if absurd := unanswerable[number]; absurd != nil {
+		inputs = slices.DeleteFunc(inputs, absurd)
+	}
+	convert := conversions[number]
+	if convert == nil {
+		return inputs, nil
+	}
+	for i := range inputs {
+		var err error
+		if inputs[i], err = convert(inputs[i]); err != nil {
+			return nil, row.Errorf("base_input", "input %d (of base_input and plus_input together) does not have the form of task Mbpp/%s: %v", i+1, number, err)
+		}
+	}
+	return inputs, nil
+}
+
+// allInputs reads the inputs that o asks for, those of the original benchmark first.
+func allInputs(row *rows.Object, o Options) ([][]value, error) {
+	inputs, err := inputsOf(row, "base_input")
+	if err != nil || o.Base {
+		return inputs, err
+	}
+	plus, err := inputsOf(row, "plus_input")
+	return append(inputs, plus...), err
 }
 
 // inputsOf reads a field that holds one list of arguments per input. Mbpp/793 has {} for no inputs.

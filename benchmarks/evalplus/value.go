@@ -1,6 +1,7 @@
 package evalplus
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -145,7 +146,7 @@ func (d *decoder) value() value {
 		d.pos++
 	}
 	word := string(d.b[start:d.pos])
-	return value{kind: atom, text: or(words[word], word)}
+	return value{kind: atom, text: cmp.Or(words[word], word)}
 }
 
 // words are JSON's constants, and those that Python adds, as Python without names that a program could redefine.

@@ -19,7 +19,6 @@ import (
 )
 
 func benchCommand() *cli.Command {
-	rounds := roundsFlag()
 	return &cli.Command{
 		Name:  "bench",
 		Usage: "measure speed beside a baseline in the same run",
@@ -39,7 +38,7 @@ Examples:
 					&cli.IntFlag{Name: "sample", Value: 100, Usage: "grade every n-th task so that about `N` are graded in a round; 0: all"},
 					&cli.StringFlag{Name: "native", Value: "python3", Usage: "the baseline's interpreter; \"\" measures no baseline"},
 					&cli.StringSliceFlag{Name: "peer", Usage: "another grader, as `LABEL=COMMAND`, measured in turns; may be repeated"},
-					rounds, jsonFlag(),
+					roundsFlag(), jsonFlag(),
 				}, judgeFlags()...),
 				Description: peerHelp,
 				Action:      benchVerdicts,
@@ -51,7 +50,7 @@ Examples:
 					&cli.StringFlag{Name: "tasks", Usage: "`FILE` of tasks as in MBPP; default: the starter benchmark"},
 					&cli.IntFlag{Name: "sample", Value: 100, Usage: "lint about `N` programs in a round; 0: all"},
 					&cli.StringFlag{Name: "native", Value: "ruff", Usage: "the baseline's linter; \"\" measures no baseline"},
-					rounds, jsonFlag(),
+					roundsFlag(), jsonFlag(),
 				}, judgeFlags()...),
 				Action: benchLint,
 			},
@@ -83,6 +82,15 @@ Examples:
 
 func roundsFlag() *cli.IntFlag {
 	return &cli.IntFlag{Name: "rounds", Value: 5, Usage: "interleaved rounds; the medians count"}
+}
+
+// rounds is the value of that flag.
+func rounds(c *cli.Context) (int, error) {
+	n := c.Int("rounds")
+	if n < 1 {
+		return 0, usagef("--rounds is %d; want at least 1", n)
+	}
+	return n, nil
 }
 
 // benchResult is what a measurement prints, as CONTRACT has it.
@@ -174,6 +182,9 @@ func (p *parts) benchTasks(c *cli.Context) ([]core.Task, error) {
 		return nil, err
 	}
 	tasks = slices.DeleteFunc(slices.Clone(tasks), func(t core.Task) bool { return t.Code == "" })
+	if len(tasks) == 0 {
+		return nil, usagef("--tasks %s: no task has a reference solution, so there is nothing to measure", c.String("tasks"))
+	}
 	n := c.Int("sample")
 	if n <= 0 || n >= len(tasks) {
 		return tasks, nil
@@ -199,6 +210,10 @@ func (p *parts) tasksFor(ctx context.Context, file string) ([]core.Task, error) 
 }
 
 func benchVerdicts(c *cli.Context) (err error) {
+	rounds, err := rounds(c)
+	if err != nil {
+		return err
+	}
 	con := newConsole(c.App.ErrWriter)
 	p := newParts(con)
 	defer func() { err = errors.Join(err, p.close()) }()
@@ -219,7 +234,7 @@ func benchVerdicts(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	m, err := j.pool.Compare(c.Context, tasks, native, c.Int("rounds"), heavyFuel, peers...)
+	m, err := j.pool.Compare(c.Context, tasks, native, rounds, heavyFuel, peers...)
 	if err != nil {
 		return err
 	}
@@ -239,6 +254,13 @@ func benchVerdicts(c *cli.Context) (err error) {
 const heavyFuel = 20_000_000
 
 func benchLint(c *cli.Context) (err error) {
+	rounds, err := rounds(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("isolate") {
+		return usagef("--isolate: Ruff's CPU time is measured in this process; leave the flag out")
+	}
 	con := newConsole(c.App.ErrWriter)
 	p := newParts(con)
 	defer func() { err = errors.Join(err, p.close()) }()
@@ -279,7 +301,7 @@ func benchLint(c *cli.Context) (err error) {
 			return nil
 		}
 	}
-	ours, base, wall, err := interleave(c.Context, c.Int("rounds"), len(tasks), lint, baseline)
+	ours, base, wall, err := interleave(c.Context, rounds, len(tasks), lint, baseline)
 	if err != nil {
 		return err
 	}

@@ -44,8 +44,9 @@ type cpuResult struct {
 }
 
 func benchCPU(c *cli.Context) (err error) {
-	if n := c.Int("rounds"); n < 1 {
-		return usagef("--rounds is %d; want at least 1", n)
+	rounds, err := rounds(c)
+	if err != nil {
+		return err
 	}
 	text, names, err := readSnippets(c.String("snippets"), c.String("only"))
 	if err != nil {
@@ -62,7 +63,7 @@ func benchCPU(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	m, err := j.pool.CompareSnippets(c.Context, text, names, native, c.Int("rounds"))
+	m, err := j.pool.CompareSnippets(c.Context, text, names, native, rounds)
 	if err != nil {
 		return err
 	}

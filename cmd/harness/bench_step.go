@@ -17,9 +17,9 @@ func benchStep(c *cli.Context) (err error) {
 	con := newConsole(c.App.ErrWriter)
 	p := newParts(con)
 	defer func() { err = errors.Join(err, p.close()) }()
-	rounds := c.Int("rounds")
-	if rounds < 1 {
-		return usagef("--rounds is %d; want at least 1", rounds)
+	rounds, err := rounds(c)
+	if err != nil {
+		return err
 	}
 	config := runConfig{
 		Optimizer: "gspo", Reward: "combined", Model: c.String("model"), Benchmark: "starter", Split: "train", Prompt: "chat-first/1",

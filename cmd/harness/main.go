@@ -36,8 +36,11 @@ func main() {
 
 // execute runs the command line args and returns the exit code. Results go to stdout, everything else to stderr.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	app := newApp(stdout, stderr)
-	err := app.RunContext(ctx, args)
+	out := &results{w: stdout}
+	err := newApp(out, stderr).RunContext(ctx, args)
+	if err == nil {
+		err = out.err
+	}
 	switch {
 	case err == nil:
 		return 0
@@ -48,6 +51,23 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "harness: %v\n", err)
 		return exitFailure
 	}
+}
+
+// results is where results go. It keeps the first error, so that commands may print as if there were none.
+type results struct {
+	w   io.Writer
+	err error
+}
+
+func (r *results) Write(b []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	n, err := r.w.Write(b)
+	if err != nil {
+		r.err = fmt.Errorf("write the results to standard output: %w", err)
+	}
+	return n, r.err
 }
 
 func newApp(stdout, stderr io.Writer) *cli.App {

@@ -72,6 +72,9 @@ type judgeParts struct {
 
 // openJudge opens the sandbox and the linter.
 func (p *parts) openJudge(ctx context.Context, j judgeConfig) (*judgeParts, error) {
+	if err := j.validate(); err != nil {
+		return nil, err
+	}
 	wall, err := time.ParseDuration(j.Wall)
 	if err != nil || wall <= 0 {
 		return nil, usagef("--wall is %q; want a duration above 0, as 10s", j.Wall)

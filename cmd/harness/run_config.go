@@ -14,6 +14,7 @@ import (
 	"github.com/rlvr-harness/harness/core/prompt"
 	"github.com/rlvr-harness/harness/core/spelling"
 	"github.com/rlvr-harness/harness/core/train"
+	pythonwasm "github.com/rlvr-harness/harness/runtime/python-wasm"
 )
 
 // runConfig is everything that decides a training run's bytes: the flags of "harness run" by their names. It is written
@@ -88,7 +89,7 @@ func judgeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "extract", Value: "auto", Usage: "how the program is taken from a completion: auto (text that parses as it is, else the code in it) or none", Category: category},
 		&cli.Int64Flag{Name: "fuel", Usage: "work a program may do, in function entries and loop turns; 0: a multiple of the reference solution's own, with a floor", Category: category},
 		&cli.StringFlag{Name: "wall", Value: "2m", Usage: "safety net in real time for one program; firing means infrastructure, never a score", Category: category},
-		&cli.IntFlag{Name: "memory", Value: 0, Usage: "memory of a program in MiB; 0: the sandbox's own limit", Category: category},
+		&cli.IntFlag{Name: "memory", Value: 0, Usage: "memory of a program in MiB, 40 to 128; 0: 128", Category: category},
 		&cli.IntFlag{Name: "workers", Usage: "sandboxes that run at once; 0: one per core", Category: category},
 		&cli.BoolFlag{Name: "isolate", Usage: "run and lint programs in processes of their own that have given up files, network and other processes (Linux); the verdicts are the same", Category: category},
 		&cli.StringFlag{Name: "lint-profile", Value: "classic", Usage: "Ruff's rules: classic (E4,E7,E9,F) or default (E,F,W,B,S,C90,N,UP,PL,RUF)", Category: category},
@@ -264,6 +265,8 @@ func (j judgeConfig) validate() error {
 		return usagef("--weak is %q; want allow or fail", j.Weak)
 	case j.Fuel < 0 || j.MemoryMiB < 0 || j.Workers < 0:
 		return usagef("--fuel %d --memory %d --workers %d: none may be negative", j.Fuel, j.MemoryMiB, j.Workers)
+	case j.MemoryMiB != 0 && (j.MemoryMiB < pythonwasm.MinMemoryMiB || j.MemoryMiB > pythonwasm.MaxMemoryMiB):
+		return usagef("--memory is %d; want %d to %d MiB, or 0 for the most", j.MemoryMiB, pythonwasm.MinMemoryMiB, pythonwasm.MaxMemoryMiB)
 	}
 	return nil
 }

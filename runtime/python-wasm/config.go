@@ -58,8 +58,8 @@ const (
 	DefaultOutputBytes = 1 << 20
 	DefaultSourceBytes = 1 << 20
 	MaxMemoryMiB       = 128
-	// minMemoryMiB is what the interpreter needs before a program has anything.
-	minMemoryMiB = 40
+	// MinMemoryMiB is what the interpreter needs before a program has anything.
+	MinMemoryMiB = 40
 )
 
 func (c Config) resolve() (Config, error) {
@@ -68,8 +68,8 @@ func (c Config) resolve() (Config, error) {
 		return c, fmt.Errorf("open python: Config.Image is empty; it is the folder of the asset python-image")
 	case c.Workers < 0 || c.Fuel < 0 || c.Wall < 0 || c.Sleep < 0 || c.OutputBytes < 0 || c.SourceBytes < 0:
 		return c, fmt.Errorf("open python: a limit is below zero: %+v", c)
-	case c.MemoryMiB != 0 && (c.MemoryMiB < minMemoryMiB || c.MemoryMiB > MaxMemoryMiB):
-		return c, fmt.Errorf("open python: memory of %d MiB; between %d and %d are possible", c.MemoryMiB, minMemoryMiB, MaxMemoryMiB)
+	case c.MemoryMiB != 0 && (c.MemoryMiB < MinMemoryMiB || c.MemoryMiB > MaxMemoryMiB):
+		return c, fmt.Errorf("open python: memory of %d MiB; between %d and %d are possible", c.MemoryMiB, MinMemoryMiB, MaxMemoryMiB)
 	}
 	c.Workers = cmp.Or(c.Workers, runtime.NumCPU())
 	c.Wall, c.Sleep = cmp.Or(c.Wall, DefaultWall), cmp.Or(c.Sleep, DefaultSleep)
