@@ -19,5 +19,5 @@
 //
 // Every failure of a plugin is an [*Error]: which plugin, which call, what was sent, what its standard error said last.
 // Score, Advantages and Loss are pure, so a plugin that dies or hangs in one of them is restarted once and the call
-// repeated. A policy holds state and is never restarted.
+// repeated. A policy holds state and is never restarted; one that keeps silent for too long in a call is ended.
 package plugins

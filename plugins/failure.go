@@ -18,7 +18,7 @@ type Cause string
 // The causes of failures.
 const (
 	Died      Cause = "died"      // the process is gone, or closed its connection
-	Hung      Cause = "hung"      // no answer within Options.Timeout; the process was ended
+	Hung      Cause = "hung"      // no answer within Options.Timeout, or no word within Options.Silence; the process was ended
 	Refused   Cause = "refused"   // the plugin answered with an error
 	Cancelled Cause = "cancelled" // the caller's context ended
 	Wrong     Cause = "wrong"     // the answer breaks the contract: NaN, a wrong count, a wrong shape
@@ -26,6 +26,7 @@ const (
 
 // Error is the failure of a plugin.
 type Error struct {
+	Kind Kind
 	// Plugin is "reward NAME", as far as the name is known, and Path its file.
 	Plugin, Path string
 	// Call is the call that failed: "Start", "Info", "Configure", "Score", …
@@ -78,10 +79,17 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// errHung is the cause of a context that this package ended because a call took too long.
-type errHung struct{ after time.Duration }
+// errHung is the cause of a context that this package ended because a call took too long, or because a policy said nothing
+// for too long.
+type errHung struct {
+	after  time.Duration
+	silent bool
+}
 
 func (e errHung) Error() string {
+	if e.silent {
+		return fmt.Sprintf("not a word came from it for %v, the longest silence in a call", e.after)
+	}
 	return fmt.Sprintf("the call took longer than %v, the limit of one call", e.after)
 }
 

@@ -268,6 +268,67 @@ func TestPolicyIsNotRestarted(t *testing.T) {
 	holds(t, err.Error(), "resume the run from its last checkpoint")
 }
 
+// TestSilentPolicy: a policy that says nothing for too long is ended, in whatever call; one that speaks now and then may
+// take as long as it likes.
+func TestSilentPolicy(t *testing.T) {
+	ctx := context.Background()
+	generate := func(p *Policy, n int) error {
+		return p.Generate(ctx, make([]core.Prompt, 1), core.Sampling{N: n, Seeds: make([]uint64, n)}, func(core.Generated) error { return nil }, nil)
+	}
+	for _, c := range []struct {
+		call, do, says string
+		ask            func(*Policy) error
+	}{
+		{"Generate", "hang", "Generate (1 prompts with 2 completions each, of up to 0 tokens): gave no answer: not a word came from it for 1s", func(p *Policy) error { return generate(p, 2) }},
+		{"ScoreTokens", "hang", "ScoreTokens (0 sequences with 0 prompt and 0 completion tokens): gave no answer: not a word came from it for 1s", func(p *Policy) error {
+			_, err := p.Score(ctx, nil, 1, false)
+			return err
+		}},
+	} {
+		t.Run(c.call, func(t *testing.T) {
+			t.Parallel()
+			o := odd(c.do)
+			o.Silence = time.Second
+			p := openPolicy(t, o)
+			pid := p.PID()
+			err := c.ask(p)
+			var e *Error
+			if !errors.As(err, &e) || e.Cause != Hung || e.Kind != KindPolicy || e.Restarted {
+				t.Fatalf("got %v", err)
+			}
+			holds(t, err.Error(), "plugin policy odd: "+c.says, "harness plugin check", "waiting for ever")
+			ended(t, pid)
+			if err := generate(p, 1); err == nil || !strings.Contains(err.Error(), "resume the run from its last checkpoint") {
+				t.Errorf("after its end: %v", err)
+			}
+		})
+	}
+	t.Run("Configure", func(t *testing.T) {
+		t.Parallel()
+		o := odd("configure-hang")
+		o.Silence = time.Second
+		p, err := OpenPolicy(ctx, o)
+		if err == nil {
+			_ = p.Close()
+			t.Fatal("it was opened")
+		}
+		holds(t, err.Error(), "Configure (settings {", "not a word came from it for 1s")
+	})
+	t.Run("slow but alive", func(t *testing.T) {
+		t.Parallel()
+		o := odd("drip")
+		o.Silence = 2 * time.Second
+		p := openPolicy(t, o)
+		start := time.Now()
+		if err := generate(p, 10); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d < o.Silence {
+			t.Errorf("it took only %v: nothing is shown", d)
+		}
+	})
+}
+
 func TestStart(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {

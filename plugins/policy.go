@@ -14,7 +14,7 @@ import (
 )
 
 // Policy is an opened policy plugin. What Forward computes stays in its process, so it is never restarted: after it died,
-// every call fails, and the run goes on from its last checkpoint.
+// or was ended since it kept silent for too long, every call fails, and the run goes on from its last checkpoint.
 type Policy struct{ p *process }
 
 var _ core.Policy = (*Policy)(nil)
@@ -61,7 +61,7 @@ func (c *Policy) Generate(ctx context.Context, prompts []core.Prompt, s core.Sam
 		request.Prompts = append(request.Prompts, promptToWire(p))
 	}
 	sent := fmt.Sprintf("%d prompts with %d completions each, of up to %d tokens", len(prompts), s.N, s.MaxTokens)
-	return c.p.once(ctx, "Generate", sent, func(ctx context.Context, conn *grpc.ClientConn) error {
+	return c.p.stream(ctx, "Generate", sent, func(ctx context.Context, conn *grpc.ClientConn, heard func()) error {
 		ctx, cancel := context.WithCancel(ctx) // leaving early must end the stream
 		defer cancel()
 		stream, err := wire.NewPolicyServiceClient(conn).Generate(ctx, request)
@@ -77,6 +77,7 @@ func (c *Policy) Generate(ctx context.Context, prompts []core.Prompt, s core.Sam
 			if err != nil {
 				return err
 			}
+			heard()
 			switch e := r.GetEvent().(type) {
 			case *wire.GenerateResponse_Tokens:
 				if progress != nil {

@@ -26,6 +26,7 @@ import (
 // The patience of the host.
 const (
 	defaultTimeout = 2 * time.Minute
+	defaultSilence = 30 * time.Minute
 	startTimeout   = time.Minute
 	closeTimeout   = 5 * time.Second
 	exitPatience   = 2 * time.Second // between a broken call and the news that the process is gone
@@ -49,9 +50,13 @@ type Options struct {
 	// Log hears each line that the plugin writes to standard error, with the attribute "plugin", and what is worth knowing
 	// about the process; nil drops them. The last lines are part of an Error in any case.
 	Log *slog.Logger
-	// Timeout bounds one call of a reward or an optimizer, and a policy's smaller calls; 0 means two minutes, less than 0
-	// no bound. A policy's Configure, Generate, Forward and the like are bounded by the caller's context alone.
+	// Timeout bounds one call of a reward or an optimizer, and the first question to a policy, who it is; 0 means two
+	// minutes, less than 0 no bound.
 	Timeout time.Duration
+	// Silence bounds how long a policy may say nothing in any later call, from its Configure on. A call that goes on for
+	// hours is none: each completion, and each report of tokens sampled, begins the silence anew. 0 means half an hour,
+	// less than 0 no bound.
+	Silence time.Duration
 	// Host is offered to the plugin; nil offers nothing.
 	Host Host
 	// Audit asks the first question of each kind a second time and refuses a plugin that answers otherwise: a run that is
@@ -65,9 +70,7 @@ type process struct {
 	kind  Kind
 	found Found
 	sum   string
-	// configureBound says whether Configure has a time limit; a policy loads gigabytes in it.
-	configureBound bool
-	host           *hostServer
+	host  *hostServer
 
 	mu      sync.Mutex // guards what follows
 	run     *instance
@@ -97,9 +100,12 @@ func findProcess(kind Kind, o Options) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{opts: o, kind: kind, found: f, configureBound: kind != KindPolicy}
+	p := &process{opts: o, kind: kind, found: f}
 	if p.opts.Timeout == 0 {
 		p.opts.Timeout = defaultTimeout
+	}
+	if p.opts.Silence == 0 {
+		p.opts.Silence = defaultSilence
 	}
 	if err := checkFile(f.Path); err != nil {
 		return nil, p.failure("Start", "", Refused, err, nil)
@@ -156,7 +162,7 @@ func (p *process) label() string {
 
 // failure makes an Error about the plugin.
 func (p *process) failure(call, sent string, cause Cause, err error, run *instance) *Error {
-	e := &Error{Plugin: p.label(), Path: p.found.Path, Call: call, Sent: sent, Cause: cause, Err: err}
+	e := &Error{Kind: p.kind, Plugin: p.label(), Path: p.found.Path, Call: call, Sent: sent, Cause: cause, Err: err}
 	if run != nil && cause != Cancelled {
 		e.Stderr = run.tail.last()
 	}
@@ -354,7 +360,7 @@ func (r *instance) stop() {
 // ask asks who the plugin is.
 func (p *process) ask(ctx context.Context, run *instance) (Info, error) {
 	var info Info
-	err := p.try(ctx, run, "Info", "", p.opts.Timeout, func(ctx context.Context) error {
+	err := p.try(ctx, run, "Info", "", errHung{after: p.opts.Timeout}, func(ctx context.Context, _ func()) error {
 		r, err := wire.NewPluginServiceClient(run.conn).Info(ctx, &wire.InfoRequest{})
 		if err != nil {
 			return err
@@ -385,12 +391,12 @@ func (p *process) introduce(ctx context.Context, run *instance) (Info, error) {
 	if err != nil {
 		return Info{}, &SettingsError{Plugin: p.label(), Err: err}
 	}
-	limit := p.opts.Timeout
-	if !p.configureBound {
-		limit = -1
+	limit := errHung{after: p.opts.Timeout}
+	if p.kind == KindPolicy { // which loads gigabytes meanwhile
+		limit = p.silence()
 	}
 	var invalid error
-	err = p.try(ctx, run, "Configure", fmt.Sprintf("settings %.200s", settings), limit, func(ctx context.Context) error {
+	err = p.try(ctx, run, "Configure", fmt.Sprintf("settings %.200s", settings), limit, func(ctx context.Context, _ func()) error {
 		r, err := wire.NewPluginServiceClient(run.conn).Configure(ctx, &wire.ConfigureRequest{Settings: string(settings), Host: p.host.address()})
 		if status.Code(err) == codes.InvalidArgument {
 			invalid = errors.New(status.Convert(err).Message())
@@ -455,15 +461,21 @@ func checkInfo(i Info, kind Kind, name string) error {
 	return nil
 }
 
-// try makes one call of an instance; limit ≤ 0 leaves the time to ctx.
-func (p *process) try(ctx context.Context, run *instance, name, sent string, limit time.Duration, call func(context.Context) error) error {
+// silence is the limit of a policy's call.
+func (p *process) silence() errHung { return errHung{after: p.opts.Silence, silent: true} }
+
+// try makes one call of an instance, which fails with limit when that time has passed since it began, or since call last
+// heard of the plugin and said so; a time ≤ 0 leaves it to ctx.
+func (p *process) try(ctx context.Context, run *instance, name, sent string, limit errHung, call func(ctx context.Context, heard func()) error) error {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if limit > 0 {
-		timer := time.AfterFunc(limit, func() { cancel(errHung{limit}) })
+	heard := func() {}
+	if limit.after > 0 {
+		timer := time.AfterFunc(limit.after, func() { cancel(limit) })
 		defer timer.Stop()
+		heard = func() { timer.Reset(limit.after) }
 	}
-	err := call(inner)
+	err := call(inner, heard)
 	if err == nil {
 		return nil
 	}
@@ -480,7 +492,7 @@ func (p *process) pure(ctx context.Context, name, sent string, call func(context
 	for again := false; ; again = true {
 		run, err := p.instance(ctx)
 		if err == nil {
-			err = p.try(ctx, run, name, sent, p.opts.Timeout, func(ctx context.Context) error { return call(ctx, run.conn) })
+			err = p.try(ctx, run, name, sent, errHung{after: p.opts.Timeout}, func(ctx context.Context, _ func()) error { return call(ctx, run.conn) })
 		}
 		var e *Error
 		if err == nil || !errors.As(err, &e) {
@@ -498,15 +510,20 @@ func (p *process) pure(ctx context.Context, name, sent string, call func(context
 	}
 }
 
-// once makes a call that must not be repeated; a process that died in it stays away.
+// once makes a call that must not be repeated; a process that died or hung in it stays away.
 func (p *process) once(ctx context.Context, name, sent string, call func(context.Context, *grpc.ClientConn) error) error {
+	return p.stream(ctx, name, sent, func(ctx context.Context, conn *grpc.ClientConn, _ func()) error { return call(ctx, conn) })
+}
+
+// stream is once for a call that has many answers: heard is to be called at each.
+func (p *process) stream(ctx context.Context, name, sent string, call func(ctx context.Context, conn *grpc.ClientConn, heard func()) error) error {
 	run, err := p.instance(ctx)
 	if err != nil {
 		return err
 	}
-	err = p.try(ctx, run, name, sent, -1, func(ctx context.Context) error { return call(ctx, run.conn) })
+	err = p.try(ctx, run, name, sent, p.silence(), func(ctx context.Context, heard func()) error { return call(ctx, run.conn, heard) })
 	var e *Error
-	if errors.As(err, &e) && e.Cause == Died {
+	if errors.As(err, &e) && (e.Cause == Died || e.Cause == Hung) {
 		p.discard(run)
 	}
 	return err

@@ -26,12 +26,14 @@ type wanted struct {
 	// sha256 is what the file must have; "" accepts any.
 	sha256  string
 	timeout time.Duration
+	// silence is a policy's longest; 0 stands for the usual one.
+	silence time.Duration
 	audit   bool
 }
 
 // options are those of a plugin that is opened for a run.
 func (p *parts) options(w wanted) plugins.Options {
-	return plugins.Options{Name: w.name, Set: w.set, SHA256: w.sha256, Timeout: w.timeout, Audit: w.audit, Log: p.pluginLog()}
+	return plugins.Options{Name: w.name, Set: w.set, SHA256: w.sha256, Timeout: w.timeout, Silence: w.silence, Audit: w.audit, Log: p.pluginLog()}
 }
 
 // parseRewards reads --reward: one name or path, or a chain "a=1.0,b=0.2".
@@ -199,7 +201,7 @@ func (p *parts) openPolicy(ctx context.Context, c policyConfig, w wanted) (*plug
 	if err != nil {
 		return nil, err
 	}
-	options := p.options(wanted{name: policyPlugin, set: w.set, sha256: w.sha256})
+	options := p.options(wanted{name: policyPlugin, set: w.set, sha256: w.sha256, silence: w.silence})
 	options.Settings, options.Env = settings, env
 	o, err := plugins.OpenPolicy(ctx, options)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -206,21 +207,25 @@ func TestPluginFailuresInARun(t *testing.T) {
 		})
 	}
 
-	// What comes from outside while the reward thinks: a kill of it is mended, a kill of the policy and a second Ctrl-C end
-	// the run.
+	// What comes from outside while the reward thinks: a kill of it is mended, a kill of the policy, a policy that no longer
+	// moves and a second Ctrl-C end the run.
 	for _, c := range []struct {
-		name  string
-		kill  string // the plugin to kill; "" interrupts harness twice
-		words []string
+		name   string
+		victim string // the plugin that gets the signal; "" interrupts harness twice
+		signal syscall.Signal
+		words  []string
 	}{
-		{"reward killed", "harness-reward-odd", nil},
-		{"policy killed", "harness-policy-torch", []string{"plugin policy torch: Forward (", "died: signal: killed", "the run is kept: harness run --resume "}},
-		{"cancelled", "", []string{"interrupt again to stop at once", "plugin reward odd: Score (4 samples of task ", "cancelled: context canceled", "the run is kept: harness run --resume "}},
+		{"reward killed", "harness-reward-odd", syscall.SIGKILL, nil},
+		{"policy killed", "harness-policy-torch", syscall.SIGKILL, []string{"plugin policy torch: Forward (", "died: signal: killed", "the run is kept: harness run --resume "}},
+		{"policy stopped", "harness-policy-torch", syscall.SIGSTOP, []string{
+			"plugin policy torch: Forward (", "gave no answer: not a word came from it for 10s", "given more with --policy-timeout", "the run is kept: harness run --resume ",
+		}},
+		{"cancelled", "", 0, []string{"interrupt again to stop at once", "plugin reward odd: Score (4 samples of task ", "cancelled: context canceled", "the run is kept: harness run --resume "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir, calls := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "calls")
-			cmd := o.command(t, []string{"MISBEHAVE=Score:3:wait", "MISBEHAVE_COUNT=" + calls}, o.args(dir)...)
+			cmd := o.command(t, []string{"MISBEHAVE=Score:3:wait", "MISBEHAVE_COUNT=" + calls}, o.args(dir, "--policy-timeout", "10s")...)
 			var log bytes.Buffer
 			stderr, err := cmd.StderrPipe()
 			if err != nil {
@@ -233,12 +238,8 @@ func TestPluginFailuresInARun(t *testing.T) {
 				fmt.Fprintln(&log, lines.Text())
 				switch {
 				case !strings.HasPrefix(lines.Text(), "odd: waiting for a word"):
-				case c.kill != "":
-					victim, err := os.FindProcess(child(t, cmd.Process.Pid, c.kill))
-					if err == nil {
-						err = victim.Kill()
-					}
-					if err != nil {
+				case c.victim != "":
+					if err := syscall.Kill(child(t, cmd.Process.Pid, c.victim), c.signal); err != nil {
 						t.Error(err)
 					}
 					if err := os.WriteFile(calls+".go", nil, 0o600); err != nil {

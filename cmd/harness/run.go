@@ -110,7 +110,11 @@ func trainRun(c *cli.Context) (err error) {
 	s.folder = folder
 	if err := s.train(ctx, stop); err != nil {
 		if e, ok := errors.AsType[*plugins.Error](err); ok && e.Cause == plugins.Hung {
-			err = fmt.Errorf("%w\na call that needs longer is given more with --plugin-timeout", err)
+			flag := "--plugin-timeout"
+			if e.Kind == plugins.KindPolicy {
+				flag = "--policy-timeout"
+			}
+			err = fmt.Errorf("%w\na call that needs longer is given more with %s", err, flag)
 		}
 		fmt.Fprintf(log, "harness: %v\n", err) // what the console is told when the command ends
 		return fmt.Errorf("%w\nthe run is kept: harness run --resume %s", err, folder.Dir())
@@ -137,7 +141,7 @@ func resumeRun(c *cli.Context, dir string) (*run.Folder, runConfig, error) {
 	}
 	given := configOf(c)
 	config.Judge.Workers, config.Judge.Wall, config.Judge.Isolate = given.Judge.Workers, given.Judge.Wall, given.Judge.Isolate
-	config.PluginTimeout = given.PluginTimeout
+	config.PluginTimeout, config.PolicyTimeout = given.PluginTimeout, given.PolicyTimeout
 	was, now := fieldsByFlag(&config), fieldsByFlag(&given)
 	for name, f := range was {
 		if c.IsSet(name) && fmt.Sprint(f) != fmt.Sprint(now[name]) {
@@ -199,7 +203,10 @@ func openSession(ctx context.Context, p *parts, config runConfig, recorded []run
 		return nil, err
 	}
 	all := append(rewards, wanted{kind: plugins.KindOptimizer, name: config.Optimizer, set: map[string]string{}},
-		wanted{kind: plugins.KindPolicy, name: policyPlugin, set: map[string]string{}})
+		wanted{kind: plugins.KindPolicy, name: policyPlugin, set: map[string]string{}, silence: config.PolicyTimeout})
+	if config.PolicyTimeout == 0 {
+		all[len(all)-1].silence = -1
+	}
 	for i := range all {
 		all[i].timeout, all[i].audit = config.PluginTimeout, true
 		if i < len(recorded) { // the manifest has them in the same order

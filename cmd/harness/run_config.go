@@ -66,8 +66,10 @@ type runConfig struct {
 	SaveEvery   int               `json:"save_every" yaml:"save-every"`
 	Judge       judgeConfig       `json:"judge" yaml:",inline"`
 	Set         map[string]string `json:"set,omitempty" yaml:"set"`
-	// PluginTimeout bounds a plugin's call and decides no bytes: a call that takes longer ends the run.
+	// PluginTimeout bounds a call of a reward or an optimizer, PolicyTimeout the silence of the policy. They decide no bytes:
+	// a call that takes longer ends the run.
 	PluginTimeout time.Duration `json:"-" yaml:"plugin-timeout"`
+	PolicyTimeout time.Duration `json:"-" yaml:"policy-timeout"`
 }
 
 // judgeConfig is how programs are taken from completions, run and linted.
@@ -141,6 +143,7 @@ func runFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "max-grad-norm", Value: 1, Usage: "clip the gradient's L2 norm; 0: do not clip", Category: update},
 		&cli.IntFlag{Name: "iterations", Value: 1, Usage: "passes over each rollout batch", Category: update},
 		&cli.DurationFlag{Name: "plugin-timeout", Value: 2 * time.Minute, Usage: "longest call of a reward or an optimizer; one that takes longer is made once more in a fresh process", Category: loop},
+		&cli.DurationFlag{Name: "policy-timeout", Value: 30 * time.Minute, Usage: "longest time that the policy may say nothing in a call: no token was sampled, no answer came; 0: no limit", Category: loop},
 		&cli.IntFlag{Name: "mini-batches", Value: 1, Usage: "updates that a pass is split into", Category: update},
 
 		&cli.IntFlag{Name: "lora-rank", Value: 16, Usage: "rank of the adapter", Category: model},
@@ -209,7 +212,7 @@ func configOf(c *cli.Context) runConfig {
 		Seed: c.Uint64("seed"), DType: c.String("dtype"), Device: c.String("device"), Threads: c.Int("threads"),
 		EvalEvery: c.Int("eval-every"), EvalSplit: c.String("eval-split"), EvalTasks: c.Int("eval-tasks"),
 		EvalSamples: c.Int("eval-samples"), EvalTemp: c.Float64("eval-temperature"), SaveEvery: c.Int("save-every"),
-		Judge: readJudgeConfig(c), PluginTimeout: c.Duration("plugin-timeout"),
+		Judge: readJudgeConfig(c), PluginTimeout: c.Duration("plugin-timeout"), PolicyTimeout: c.Duration("policy-timeout"),
 	}
 }
 
@@ -237,6 +240,8 @@ func (r runConfig) validate() error {
 		return usagef("--eval-samples %d with --eval-temperature 0 gives the same completion %d times; raise the temperature, as 0.8", r.EvalSamples, r.EvalSamples)
 	case r.PluginTimeout <= 0:
 		return usagef("--plugin-timeout is %v; want more than 0, as 2m", r.PluginTimeout)
+	case r.PolicyTimeout < 0:
+		return usagef("--policy-timeout is %v; want a time, as 30m, or 0 for no limit", r.PolicyTimeout)
 	case r.SaveEvery < 1:
 		return usagef("--save-every is %d; want at least 1", r.SaveEvery)
 	case r.Curriculum != "none" && r.Curriculum != "pass-rate":

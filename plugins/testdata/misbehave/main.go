@@ -23,7 +23,7 @@ import (
 )
 
 type settings struct {
-	Do   string             `json:"do" doc:"what to do wrong" enum:"nothing,die,die-once,hang,nan,inf,abstain-nan,few,many,error,panic,exit,masked,chatter,configure-error,host,slow,env,component,swap,random,abstain,large,wait"`
+	Do   string             `json:"do" doc:"what to do wrong" enum:"nothing,die,die-once,hang,nan,inf,abstain-nan,few,many,error,panic,exit,masked,chatter,configure-error,host,slow,env,component,swap,random,abstain,large,wait,drip,configure-hang"`
 	Mark string             `json:"mark" doc:"a file that remembers what was done once"`
 	Size int                `json:"size" doc:"a number" min:"0" max:"100"`
 	Rate float64            `json:"rate" doc:"another" exclusiveMin:"0"`
@@ -278,7 +278,10 @@ func (p policy) Generate(ctx context.Context, prompts []core.Prompt, s core.Samp
 				return err
 			}
 			progress(2 * (n + 1))
-			if p.Do == "error" || p.Do == "die" || p.Do == "slow" {
+			if p.Do == "drip" { // seldom, but again and again
+				time.Sleep(300 * time.Millisecond)
+			}
+			if p.Do == "error" || p.Do == "die" || p.Do == "slow" || p.Do == "hang" {
 				if err := p.wrong(ctx); err != nil {
 					return err
 				}
@@ -356,6 +359,9 @@ func configure[T any](s settings, v T) (T, error) {
 	}
 	if s.Do == "exit" {
 		os.Exit(4)
+	}
+	if s.Do == "configure-hang" {
+		select {}
 	}
 	return v, nil
 }
