@@ -455,7 +455,15 @@ func (s *session) evaluate(ctx context.Context, step int) error {
 	if err != nil {
 		return fmt.Errorf("measure after step %d: %w", step, err)
 	}
-	r, err := eval.Summarize(evalRecords(groups, c.Prompt), eval.Options{Benchmark: c.Benchmark, Split: s.split, Protocol: e.protocol(s.judge.rule)})
+	records := evalRecords(groups, c.Prompt)
+	var r struct {
+		eval.Result
+		PerTask []run.TaskOutcome `json:"per_task"` // a training run does not keep these completions
+	}
+	r.Result, err = eval.Summarize(records, eval.Options{Benchmark: c.Benchmark, Split: s.split, Protocol: e.protocol(s.judge.rule)})
+	if err == nil {
+		r.PerTask, err = eval.PerTask(records)
+	}
 	if err != nil {
 		return fmt.Errorf("measure after step %d: %w", step, err)
 	}

@@ -25,7 +25,7 @@ var rooms = map[string][]string{
 	"core/rollout":                {"core"},
 	"core/train":                  {"core", "core/rollout"},
 	"core/eval":                   {"core", "core/run"},
-	"core/study":                  {"core", "core/run"},
+	"core/study":                  {"core", "core/eval", "core/run"},
 	"core/gaming":                 {"core", "core/pytoken"},
 	"core/pytoken":                {},
 	"core/run":                    {"core", "core/filelock", "core/gaming", "core/jsonlines", "github.com/parquet-go/parquet-go/...", "google.golang.org/protobuf/..."},

@@ -34,15 +34,19 @@ type McNemar struct {
 
 // Compare pairs two evaluations by task.
 func Compare(a, b []Record) (Comparison, error) {
-	var c Comparison
 	ta, err := tally(a, nil)
 	if err != nil {
-		return c, fmt.Errorf("eval: the first result: %w", err)
+		return Comparison{}, fmt.Errorf("eval: the first result: %w", err)
 	}
 	tb, err := tally(b, nil)
 	if err != nil {
-		return c, fmt.Errorf("eval: the second result: %w", err)
+		return Comparison{}, fmt.Errorf("eval: the second result: %w", err)
 	}
+	return compare(ta, tb)
+}
+
+func compare(ta, tb []counts) (Comparison, error) {
+	var c Comparison
 	other := map[string]counts{}
 	for _, t := range tb {
 		if t.scored > 0 {

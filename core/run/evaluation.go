@@ -32,12 +32,21 @@ type Evaluation struct {
 	Exceptions map[string]int `json:"exceptions"`
 	// Lint are means per completion.
 	Lint LintMeans `json:"lint"`
+	// PerTask are the outcomes of each task, where the completions themselves are not kept: what a comparison by task needs.
+	PerTask []TaskOutcome `json:"per_task,omitempty"`
 	// Protocol says how it was measured: prompt, extraction, sampling, limits. Any value that marshals to a JSON object.
 	Protocol any `json:"protocol"`
 	// Diagnostics are further named measures, as "visible_minus_hidden".
 	Diagnostics map[string]float64 `json:"diagnostics,omitempty"`
 	// Seconds is the time the evaluation took, by phase; it is not reproducible.
 	Seconds Seconds `json:"seconds"`
+}
+
+// TaskOutcome counts a task's completions: those that could be judged, and those of them that passed.
+type TaskOutcome struct {
+	Task   string `json:"task"`
+	Passed int    `json:"passed"`
+	Scored int    `json:"scored"`
 }
 
 // Interval is an estimate with the bounds of its confidence interval.

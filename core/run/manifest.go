@@ -121,12 +121,15 @@ func (m Manifest) encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
+// ErrNoRun says that a folder has no manifest, or is not there.
+var ErrNoRun = errors.New("holds no run")
+
 // ReadManifest reads a run's manifest. Config and Settings come back as JSON's own Go types.
 func ReadManifest(dir string) (Manifest, error) {
 	name := filepath.Join(dir, manifestName)
 	text, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return Manifest{}, fmt.Errorf("%s holds no run: %s is missing", dir, manifestName)
+		return Manifest{}, fmt.Errorf("%s %w: %s is missing", dir, ErrNoRun, manifestName)
 	}
 	if err != nil {
 		return Manifest{}, fmt.Errorf("read the manifest: %w", err)

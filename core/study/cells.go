@@ -2,6 +2,7 @@ package study
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -44,10 +45,9 @@ func (p Plan) Runs() []Run {
 
 // Finished says whether a folder holds a run that is complete; begun, whether it holds one at all.
 func Finished(dir string) (begun, finished bool, err error) {
-	if _, err := run.ReadManifest(dir); err != nil {
-		if matches, _ := filepath.Glob(filepath.Join(dir, "manifest.json")); len(matches) == 0 {
-			return false, false, nil
-		}
+	if _, err := run.ReadManifest(dir); errors.Is(err, run.ErrNoRun) {
+		return false, false, nil
+	} else if err != nil {
 		return false, false, err
 	}
 	t, err := run.ReadTimes(dir)

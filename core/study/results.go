@@ -2,7 +2,6 @@ package study
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -30,6 +29,10 @@ func Write(dir, docs, command string, p Plan) (missing []string, err error) {
 	if len(cells) == 0 {
 		return missing, nil
 	}
+	training, between, err := pairs(cells)
+	if err != nil {
+		return nil, fmt.Errorf("study: compare %w", err)
+	}
 	files := map[string][]byte{}
 	pictures := pictures(p, cells)
 	for _, f := range pictures {
@@ -37,8 +40,18 @@ func Write(dir, docs, command string, p Plan) (missing []string, err error) {
 			return nil, fmt.Errorf("study: %w", err)
 		}
 	}
-	files[ResultsName] = []byte(document(p, cells, missing, pictures, command))
-	if files[NumbersName], err = numbersOf(cells); err != nil {
+	var m markdown
+	setting(&m, p, cells, missing, command)
+	heldOut(&m, cells)
+	compared(&m, training, between)
+	trained(&m, cells)
+	curves(&m, pictures)
+	profiles(&m, cells)
+	diagnostics(&m, cells)
+	updates(&m, cells)
+	warnings(&m, cells)
+	files[ResultsName] = []byte(strings.TrimRight(m.String(), "\n") + "\n")
+	if files[NumbersName], err = numbersOf(cells, append(training, between...)); err != nil {
 		return nil, fmt.Errorf("study: %w", err)
 	}
 	if err := os.MkdirAll(docs, 0o755); err != nil {
@@ -54,10 +67,15 @@ func Write(dir, docs, command string, p Plan) (missing []string, err error) {
 
 // replace writes a file whole or not at all.
 func replace(path string, text []byte) error {
-	if err := os.WriteFile(path+".tmp", text, 0o644); err != nil {
-		return errors.Join(err, os.Remove(path+".tmp"))
+	unfinished := path + ".tmp"
+	err := os.WriteFile(unfinished, text, 0o644)
+	if err == nil {
+		err = os.Rename(unfinished, path)
 	}
-	return os.Rename(path+".tmp", path)
+	if err != nil {
+		_ = os.Remove(unfinished) // it may not be there
+	}
+	return err
 }
 
 // markdown gathers a document.
@@ -112,8 +130,8 @@ func signed(v float64) string {
 	return fmt.Sprintf("%+.1f", 100*v)
 }
 
-func document(p Plan, cells []cell, missing []string, pictures []picture, command string) string {
-	var m markdown
+// setting is the results' head: what was run, and with what.
+func setting(m *markdown, p Plan, cells []cell, missing []string, command string) {
 	first := cells[0].runs[0]
 	settings := first.settings()
 	finished := 0
@@ -173,18 +191,19 @@ func document(p Plan, cells []cell, missing []string, pictures []picture, comman
 		}
 	}
 	m.aligned([]string{"setting", "value"}, rows, " | ---")
+}
 
-	heldOut(&m, cells)
-	training(&m, cells)
+// curves shows the figures.
+func curves(m *markdown, pictures []picture) {
 	m.p("## Curves")
 	m.p("Means over seeds. Lines: the thin one is the mean, the thick one smooths it, the band goes from the least seed to the greatest.")
 	for _, f := range pictures {
 		m.p("![%s](%s)", f.alt, f.file)
 	}
-	profiles(&m, cells)
-	diagnostics(&m, cells)
-	updates(&m, cells)
+}
 
+// warnings is what the runs' own reports say to their readers.
+func warnings(m *markdown, cells []cell) {
 	m.p("## What the runs' own reports warn of")
 	warned := false
 	for _, c := range cells {
@@ -198,7 +217,6 @@ func document(p Plan, cells []cell, missing []string, pictures []picture, comman
 	if !warned {
 		m.WriteString("Nothing.\n")
 	}
-	return strings.TrimRight(m.String(), "\n") + "\n"
 }
 
 // heldOut is the measurements on tasks that were not trained on.
@@ -237,12 +255,12 @@ func heldOut(m *markdown, cells []cell) {
 	m.p("## Held out")
 	m.p("%s", what)
 	m.table([]string{"reward × optimizer", "pass@1 before, %", "after, %", "change, points", "tokens before", "after", "findings before", "after"}, rows)
-	m.p("Each run, with 95 %% intervals over tasks. The two measurements of a run are of the same tasks, so that the interval of their difference is narrower than these let expect; runs of one seed share the measurement before.")
+	m.p("Each run, with 95 %% intervals over tasks. The two measurements of a run are of the same tasks, so that the interval of their difference is another than these let expect: see below. Before the first step runs of one seed are one policy.")
 	m.table([]string{"run", "before, %", "interval", "after, %", "interval", "change, points"}, single)
 }
 
-// training is the first and the last third of the steps.
-func training(m *markdown, cells []cell) {
+// trained is the first and the last third of the steps.
+func trained(m *markdown, cells []cell) {
 	n := third(cells[0].steps())
 	m.p("## Training")
 	m.p("Means over the first and over the last %d of %d steps.", n, cells[0].steps())
@@ -385,8 +403,8 @@ func updates(m *markdown, cells []cell) {
 	m.table([]string{"reward × optimizer", "updates a step", "clipped below, %", "clipped above, %", "mean ratio", "gradient norm", "groups without a signal a step"}, rows)
 }
 
-// numbersOf is the same for programs: every step and evaluation of every run.
-func numbersOf(cells []cell) ([]byte, error) {
+// numbersOf is the same for programs: every step and evaluation of every run, and every comparison.
+func numbersOf(cells []cell, pairs []pair) ([]byte, error) {
 	type entry struct {
 		Run         string           `json:"run"`
 		Reward      string           `json:"reward"`
@@ -395,7 +413,10 @@ func numbersOf(cells []cell) ([]byte, error) {
 		Steps       []map[string]any `json:"steps"`
 		Evaluations []map[string]any `json:"evaluations"`
 	}
-	var out []entry
+	out := struct {
+		Runs        []entry `json:"runs"`
+		Comparisons []pair  `json:"comparisons"`
+	}{Comparisons: append([]pair{}, pairs...)}
 	for _, c := range cells {
 		for _, r := range c.runs {
 			e := entry{Run: r.Name(), Reward: r.Reward, Optimizer: r.Optimizer, Seed: r.Seed}
@@ -410,12 +431,16 @@ func numbersOf(cells []cell) ([]byte, error) {
 				last["verdicts"], last["exceptions"], last["diagnostics"] = s.Verdicts, s.Exceptions, s.Diagnostics
 			}
 			for _, v := range r.evaluations {
-				e.Evaluations = append(e.Evaluations, map[string]any{
+				held := map[string]any{
 					"step": v.Step, "pass_at_k": v.PassAtK, "completion_tokens": v.CompletionTokens, "verdicts": v.Verdicts,
 					"exceptions": v.Exceptions, "lint": v.Lint, "diagnostics": v.Diagnostics,
-				})
+				}
+				if len(v.PerTask) > 0 {
+					held["per_task"] = v.PerTask
+				}
+				e.Evaluations = append(e.Evaluations, held)
 			}
-			out = append(out, e)
+			out.Runs = append(out.Runs, e)
 		}
 	}
 	text, err := json.MarshalIndent(out, "", " ")

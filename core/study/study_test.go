@@ -27,15 +27,16 @@ func made(t *testing.T, dir string, r Run, finish bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	evaluate := func(step int, pass float64) {
+	evaluate := func(step int, pass float64, perTask ...run.TaskOutcome) {
 		if err := f.AppendEvaluation(step, run.Evaluation{
 			Benchmark: "starter", Split: "test", Tasks: 4, Samples: 2, PassAtK: map[string]run.Interval{"1": {Value: pass, Low: pass - 0.1, High: pass + 0.1}},
-			CompletionTokens: &run.Length{Mean: 50}, Lint: run.LintMeans{Error: 0.5}, Verdicts: map[core.Class]int{core.Passed: 8}, Protocol: map[string]any{},
+			CompletionTokens: &run.Length{Mean: 50}, Lint: run.LintMeans{Error: 0.5}, PerTask: perTask, Verdicts: map[core.Class]int{core.Passed: 8}, Protocol: map[string]any{},
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	evaluate(0, 0.25)
+	of := func(task string, passed int) run.TaskOutcome { return run.TaskOutcome{Task: task, Passed: passed, Scored: 2} }
+	evaluate(0, 0.25, of("1", 2), of("2", 0), of("3", 0), of("4", 0))
 	for i := range 6 {
 		x := float64(i) / 5
 		s := run.Step{
@@ -47,7 +48,7 @@ func made(t *testing.T, dir string, r Run, finish bool) {
 			t.Fatal(err)
 		}
 	}
-	evaluate(6, 0.25+0.125*float64(r.Seed))
+	evaluate(6, 0.25+0.125*float64(r.Seed), of("1", 2), of("2", int(r.Seed)), of("3", 0), of("4", 0))
 	if finish {
 		err = f.Finish()
 	} else {
@@ -99,6 +100,12 @@ func TestWrite(t *testing.T) {
 		// held out: seeds 1 and 2 end at 0.375 and 0.5
 		"| unit-tests × grpo | 25.0 (25.0, 25.0) | 43.8 (37.5, 50.0) | +18.8 (+12.5, +25.0) | 50.0 | 50.0 (50.0, 50.0) | 0.50 | 0.50 (0.50, 0.50) |",
 		"| ruff-gspo-1 | 25.0 | 15.0–35.0 | 37.5 | 27.5–47.5 | +12.5 |",
+		// by task: of task 2 no completion passed before, and three of four after: 0.75/6 ± 1.96·√(((0.75²+2)/6 − (0.75/6)²)/6)
+		"| unit-tests × grpo, before → unit-tests × grpo, after | 4 | +18.8 | -38.8 to +63.8 | 0 | 1 | 3 | 1.00 |",
+		"| unit-tests × grpo → unit-tests × gspo | 4 | +0.0 | -46.2 to +46.2 | 0 | 0 | 4 | 1.00 |",
+		// one seed alone: of task 2 one of two passed, and in the other cell's run of that seed as well
+		"| unit-tests × gspo → ruff × gspo | 4 | +0.0 |",
+		"by Bonferroni's bound a p below 0.017 is needed",
 		// training: means of steps 1, 2 and of steps 5, 6
 		"| unit-tests × gspo | 0.100 → 0.900 (0.900, 0.900) | 21.5 → 33.5 (29.0, 38.0) | 58.0 → 42.0 (42.0, 42.0) | 1.15 → 0.35 (0.35, 0.35)",
 		"| ruff × gspo | 0.00 → 0.00 | 0.90 → 0.10 |", // severity: fatal, error
@@ -120,15 +127,27 @@ func TestWrite(t *testing.T) {
 			t.Errorf("the results do not show %s", name)
 		}
 	}
-	var list []struct {
-		Run   string
-		Steps []map[string]any
+	var all struct {
+		Runs []struct {
+			Run         string
+			Steps       []map[string]any
+			Evaluations []struct {
+				PerTask []run.TaskOutcome `json:"per_task"`
+			}
+		}
+		Comparisons []pair
 	}
 	if text, err = os.ReadFile(filepath.Join(docs, NumbersName)); err == nil {
-		err = json.Unmarshal(text, &list)
+		err = json.Unmarshal(text, &all)
 	}
-	if err != nil || len(list) != 6 || len(list[0].Steps) != 6 || list[0].Steps[5]["pass_rate"] != 0.30000000000000004 {
-		t.Errorf("%s: %v, %+v", NumbersName, err, list)
+	if err != nil || len(all.Runs) != 6 || len(all.Runs[0].Steps) != 6 || all.Runs[0].Steps[5]["pass_rate"] != 0.30000000000000004 {
+		t.Fatalf("%s: %v, %+v", NumbersName, err, all)
+	}
+	if e := all.Runs[0].Evaluations; len(e) != 2 || len(e[1].PerTask) != 4 || e[1].PerTask[1] != (run.TaskOutcome{Task: "2", Passed: 1, Scored: 2}) {
+		t.Errorf("%s: the evaluations of %s are %+v", NumbersName, all.Runs[0].Run, e)
+	}
+	if len(all.Comparisons) != 4+3 || all.Comparisons[0].Second != "unit-tests × grpo, after" || all.Comparisons[0].B.Value != 0.4375 {
+		t.Errorf("%s: the comparisons are %+v", NumbersName, all.Comparisons)
 	}
 	again := filepath.Join(t.TempDir(), "again")
 	if _, err := Write(dir, again, "make it", plan); err != nil {
