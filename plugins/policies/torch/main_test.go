@@ -9,6 +9,7 @@ import (
 
 	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/plugins"
+	"github.com/rlvr-harness/harness/plugins/policies/torch/internal/testmodel"
 )
 
 // TestMain is the plugin where a test starts this binary as one, so that the tests meet the real process and the real wire.
@@ -38,27 +39,9 @@ func plugin(t *testing.T, settings map[string]any) (*plugins.Policy, error) {
 	return plugins.OpenPolicy(t.Context(), plugins.Options{Name: path, Settings: raw, Env: []string{"HARNESS_TORCH_PLUGIN=1"}})
 }
 
-// model is a model with a tokenizer: SmolLM2 of the asset cache.
-func model(t *testing.T) string {
-	t.Helper()
-	cache := os.Getenv("HARNESS_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			t.Skipf("no cache folder: %v", err)
-		}
-		cache = filepath.Join(user, "harness")
-	}
-	found, err := filepath.Glob(filepath.Join(cache, "store", "smollm2-135m-instruct", "*", "*.gguf"))
-	if err != nil || len(found) == 0 {
-		t.Skipf("the asset smollm2-135m-instruct is not in %s; harness assets fetch smollm2-135m-instruct", cache)
-	}
-	return found[0]
-}
-
 // One generation and one update of the real model through the real process.
 func TestPluginTrains(t *testing.T) {
-	p, err := plugin(t, map[string]any{"model": model(t), "device": "cpu", "lora_rank": 4, "context": 256})
+	p, err := plugin(t, map[string]any{"model": testmodel.SmolLM2(t), "device": "cpu", "lora_rank": 4, "context": 256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/plugins/policies/torch/internal/testmodel"
 )
 
 // benchmarkPolicy is SmolLM2 on all cores.
 func benchmarkPolicy(b *testing.B, dtype string) *Policy {
-	return open(b, func(s *Settings) { s.Model, s.DType, s.Threads, s.MemoryMiB = smollm(b), dtype, 0, 4096 })
+	return open(b, func(s *Settings) { s.Model, s.DType, s.Threads, s.MemoryMiB = testmodel.SmolLM2(b), dtype, 0, 4096 })
 }
 
 // processor is the processor time that this process has used: what counts on a machine with other work.

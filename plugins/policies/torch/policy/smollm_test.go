@@ -2,31 +2,12 @@ package policy
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rlvr-harness/harness/core"
+	"github.com/rlvr-harness/harness/plugins/policies/torch/internal/testmodel"
 )
-
-// smollm is the path of SmolLM2-135M-Instruct in the asset cache.
-func smollm(t testing.TB) string {
-	t.Helper()
-	cache := os.Getenv("HARNESS_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			t.Skipf("no cache folder: %v", err)
-		}
-		cache = filepath.Join(user, "harness")
-	}
-	found, err := filepath.Glob(filepath.Join(cache, "store", "smollm2-135m-instruct", "*", "*.gguf"))
-	if err != nil || len(found) == 0 {
-		t.Skipf("the asset smollm2-135m-instruct is not in %s; harness assets fetch smollm2-135m-instruct", cache)
-	}
-	return found[0]
-}
 
 // tasks are prompts as a benchmark makes them.
 func tasks() []core.Prompt {
@@ -48,7 +29,7 @@ func tasks() []core.Prompt {
 func TestSmolLM2(t *testing.T) {
 	for _, dtype := range []string{"float32", "bfloat16"} {
 		t.Run(dtype, func(t *testing.T) {
-			p := open(t, func(s *Settings) { s.Model, s.DType, s.Threads = smollm(t), dtype, 0 })
+			p := open(t, func(s *Settings) { s.Model, s.DType, s.Threads = testmodel.SmolLM2(t), dtype, 0 })
 			info, err := p.Info(t.Context())
 			if err != nil {
 				t.Fatal(err)
