@@ -1,5 +1,5 @@
-// Command harness-optimizer-bnpo serves BNPO is TRL's name for GRPO's advantages with the loss averaged over all tokens of the local batch (TRL's default from 0.18
-// to 0.20, loss_type bnpo):
+// Command harness-optimizer-bnpo serves BNPO, which is TRL's name for GRPO's advantages with the loss averaged over all tokens
+// of the local batch (TRL's default from 0.18 to 0.20, loss_type bnpo):
 //
 //	L = −1/Σ_i|o_i| Σ_i Σ_t min(w_it A_i, clip(w_it, 1−ε, 1+ε) A_i)        over the micro-batch
 //

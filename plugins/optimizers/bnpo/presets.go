@@ -9,6 +9,6 @@ var local = surrogate.Plain().Vary(func(s *surrogate.Settings) { s.StdEps, s.Agg
 var presets = map[string]surrogate.Settings{
 	surrogate.Paper: local,
 	// TRL 0.18 had the penalty on; 1.16.0 has it off.
-	"trl-0.18": local.Vary(func(s *surrogate.Settings) { s.Beta = 0.04 }),
-	"trl-1.16": local.Vary(func(s *surrogate.Settings) { s.KLRatio = true }),
+	"trl-0.18": local.Vary(func(s *surrogate.Settings) { s.Beta, s.LogRatioBound = 0.04, 0 }),
+	"trl-1.16": local.TRL(),
 }

@@ -11,9 +11,7 @@ var tokens = surrogate.Plain().Vary(func(s *surrogate.Settings) {
 var presets = map[string]surrogate.Settings{
 	surrogate.Paper: tokens,
 	// TRL 1.16.0's default objective: loss_type dapo, symmetric clip, truncated completions kept.
-	"trl-1.16": tokens.Vary(func(s *surrogate.Settings) {
-		s.StdEps, s.KLRatio, s.EpsilonHigh, s.MaskTruncated = 1e-4, true, 0.2, false
-	}),
+	"trl-1.16": tokens.TRL().Vary(func(s *surrogate.Settings) { s.EpsilonHigh, s.MaskTruncated = 0.2, false }),
 	// The settings of verl's DAPO scripts: dual clip with c = 10, and no overlong filtering (docs/algo/dapo.md).
 	"verl": tokens.Vary(func(s *surrogate.Settings) { s.Delta, s.MaskTruncated = 10, false }),
 }

@@ -9,5 +9,5 @@ var done = surrogate.Plain().Vary(func(s *surrogate.Settings) { s.Scale, s.Aggre
 var presets = map[string]surrogate.Settings{
 	surrogate.Paper: done,
 	// TRL 1.16.0 with loss_type dr_grpo and scale_rewards none.
-	"trl-1.16": done.Vary(func(s *surrogate.Settings) { s.StdEps, s.KLRatio = 1e-4, true }),
+	"trl-1.16": done.TRL(),
 }

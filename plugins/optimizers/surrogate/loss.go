@@ -8,9 +8,9 @@ import (
 	"github.com/rlvr-harness/harness/core"
 )
 
-// maxLog bounds |log w| and |log π_ref − log π_θ|, as verl does. Beyond it the ratio is held at e^±20 and passes no
-// derivative: a token that has moved so far says nothing about the step to take, and e^710 is infinite. TRL has no bound
-// and answers NaN there. The metric log_ratio_bounded tells how often it happened.
+// maxLog is the bound that verl sets to |log w| and |log π_ref − log π_θ|, the default of the setting log_ratio_bound. Beyond
+// it the ratio is held and passes no derivative: a token that has moved so far says nothing about the step to take, and
+// e^710 is infinite. TRL has no bound and answers NaN there. The metric log_ratio_bounded tells how often it happened.
 const maxLog = 20
 
 // Loss implements core.Optimizer.
@@ -90,12 +90,12 @@ func (r *Rule) weights(b core.Batch, mask []bool) []float64 {
 func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, m *meters) {
 	lp, old := b.LogProbs[i*b.Cols:(i+1)*b.Cols], b.OldLogProbs[i*b.Cols:(i+1)*b.Cols]
 	grad, a := out.Grad[i*b.Cols:(i+1)*b.Cols], b.Advantages[i]
-	n, sum, clamped := 0, 0.0, 0.0
+	n, sum, bounded := 0, 0.0, 0.0
 	for t, on := range mask {
 		if on {
 			n++
 			sum += lp[t] - old[t]
-			clamped += clamp(lp[t] - old[t])
+			bounded += clamp(lp[t]-old[t], maxLog)
 		}
 	}
 	if n == 0 {
@@ -116,13 +116,13 @@ func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, 
 	}
 	var phi float64
 	if r.s.Shape == "vespo" {
-		phi = r.vespo(clamped, a)
+		phi = r.vespo(bounded, a)
 	}
 
 	var through float64 // Σ_t c ∂l_t/∂w, for a ratio that all tokens share
 	var rowRatio ratio
 	if !perToken {
-		rowRatio = newRatio(logw)
+		rowRatio = r.ratio(logw)
 		low, high := r.clipped(rowRatio.w, a)
 		m.ratio(rowRatio, low, high)
 	}
@@ -132,7 +132,7 @@ func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, 
 		}
 		w := rowRatio
 		if perToken {
-			w = newRatio(lp[t] - old[t])
+			w = r.ratio(lp[t] - old[t])
 			low, high := r.clipped(w.w, a)
 			m.ratio(w, low, high)
 		}
@@ -181,16 +181,16 @@ func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, 
 // ratio is w = exp(log w) with its derivative by log w, which is 0 beyond the bound.
 type ratio struct{ w, d float64 }
 
-func newRatio(logw float64) ratio {
-	w := math.Exp(clamp(logw))
-	if math.Abs(logw) > maxLog {
+func (r *Rule) ratio(logw float64) ratio {
+	w := math.Exp(clamp(logw, r.bound))
+	if math.Abs(logw) > r.bound {
 		return ratio{w, 0}
 	}
 	return ratio{w, w}
 }
 
-// clamp keeps the logarithm of a ratio within maxLog.
-func clamp(x float64) float64 { return max(-maxLog, min(maxLog, x)) }
+// clamp keeps the logarithm of a ratio within a bound.
+func clamp(x, bound float64) float64 { return max(-bound, min(bound, x)) }
 
 // clip returns −min(min(w, δ) A, clip(w) A) and its derivative by w (PPO, arXiv 1707.06347, eq. 7; the bound δ is that of
 // dual clip, arXiv 1912.09729).
@@ -231,7 +231,8 @@ func (r *Rule) sapo(w, a float64) (l, dw float64) {
 	return -4 / tau * gate * a, -4 * gate * (1 - gate) * a
 }
 
-// vespo returns the weight exp(λ + k log W − λ W) of a row, W the product of its tokens' ratios, as TRL 1.16.0 computes it.
+// vespo returns the weight exp(λ + k log W − λ W) of a row, W the product of its tokens' ratios, as TRL 1.16.0 computes it,
+// with bounds of its own on each token's logarithm and on their sum.
 func (r *Rule) vespo(sum, a float64) float64 {
 	k, lambda := r.s.VESPOKPositive, r.s.VESPOLambdaPositive
 	if a < 0 {
@@ -246,8 +247,8 @@ func (r *Rule) vespo(sum, a float64) float64 {
 // (Schulman, «Approximating KL divergence», 2020).
 func (r *Rule) penalty(d float64) (k, dk float64) {
 	inside := 1.0
-	if math.Abs(d) > maxLog {
-		d, inside = clamp(d), 0
+	if math.Abs(d) > r.bound {
+		d, inside = clamp(d, r.bound), 0
 	}
 	switch r.s.KL {
 	case "k1":
@@ -267,7 +268,8 @@ func (r *Rule) correction(b core.Batch, i int, mask []bool, m *meters) func(t in
 		return func(int) float64 { return 1 }
 	}
 	old, sampler := b.OldLogProbs[i*b.Cols:(i+1)*b.Cols], b.SamplerLogProbs[i*b.Cols:(i+1)*b.Cols]
-	bounded := func(w float64) float64 {
+	bounded := func(log float64) float64 {
+		w := math.Exp(min(log, maxLog)) // larger ones are beyond any cap, and an infinite one has no mean
 		in := max(r.s.CorrectionFloor, min(r.s.CorrectionCap, w))
 		m.correction(w, in)
 		if w != in && (r.s.Correction == "token-mask" || r.s.Correction == "sequence-mask") {
@@ -276,7 +278,7 @@ func (r *Rule) correction(b core.Batch, i int, mask []bool, m *meters) func(t in
 		return in
 	}
 	if r.s.Correction == "token-truncate" || r.s.Correction == "token-mask" {
-		return func(t int) float64 { return bounded(math.Exp(clamp(old[t] - sampler[t]))) }
+		return func(t int) float64 { return bounded(old[t] - sampler[t]) }
 	}
 	sum := 0.0
 	for t, on := range mask {
@@ -284,7 +286,7 @@ func (r *Rule) correction(b core.Batch, i int, mask []bool, m *meters) func(t in
 			sum += old[t] - sampler[t]
 		}
 	}
-	w := bounded(math.Exp(clamp(sum)))
+	w := bounded(sum)
 	return func(int) float64 { return w }
 }
 
@@ -315,7 +317,7 @@ func (m *meters) ratio(w ratio, low, high bool) {
 	if high {
 		m.highClipped++
 	}
-	if w.d == 0 {
+	if w.d != w.w {
 		m.bound++
 	}
 }

@@ -174,6 +174,7 @@ func TestOracleLosses(t *testing.T) {
 			continue
 		}
 		s := Plain()
+		s.LogRatioBound = 0
 		set(&s)
 		s.Level, s.Beta, s.KLRatio = c.Case.Level, c.Case.Beta, c.Case.BiasKL == nil || *c.Case.BiasKL
 		if c.Case.EpsLow != nil {

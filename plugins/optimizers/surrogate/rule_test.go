@@ -384,6 +384,27 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
+// TestLogRatioBound: a ratio beyond the bound is held and passes no derivative; without a bound it is what it is, as in TRL.
+func TestLogRatioBound(t *testing.T) {
+	b := core.Batch{
+		Rows: 1, Cols: 1, LogProbs: []float64{-1}, OldLogProbs: []float64{-26}, RefLogProbs: []float64{24},
+		Mask: []bool{true}, Advantages: []float64{-2},
+	}
+	for _, c := range []struct {
+		bound, loss, grad, share float64
+	}{
+		// −min(wA, …) = 2w with w = e^25, and the penalty k2 = d²/2 with d = 25
+		{20, 2*math.Exp(20) + 20*20/2, 0, 1},
+		{0, 2*math.Exp(25) + 25*25/2.0, 2*math.Exp(25) - 25, 0},
+		{30, 2*math.Exp(25) + 25*25/2.0, 2*math.Exp(25) - 25, 0},
+	} {
+		l := lossOf(t, Plain().Vary(func(s *Settings) { s.LogRatioBound, s.Beta, s.KL = c.bound, 1, "k2" }), b)
+		if !close1(l.Value, c.loss) || !close1(l.Grad[0], c.grad) || l.Metrics["log_ratio_bounded"] != c.share {
+			t.Errorf("bound %g: %+v, want %+v", c.bound, l, c)
+		}
+	}
+}
+
 func TestEmpty(t *testing.T) {
 	for name, s := range variants() {
 		for _, b := range []core.Batch{

@@ -26,6 +26,13 @@ func Defaults(presets map[string]Settings) Settings {
 	return d
 }
 
+// TRL returns settings with the arithmetic that all losses of TRL 1.16.0 have in common: 1e-4 added to the deviation, the penalty
+// times the ratio (use_bias_correction_kl), no bound on log-ratios.
+func (s Settings) TRL() Settings {
+	s.StdEps, s.KLRatio, s.LogRatioBound = 1e-4, true, 0
+	return s
+}
+
 // Vary returns settings with some of them changed.
 func (s Settings) Vary(change func(*Settings)) Settings {
 	change(&s)

@@ -2,6 +2,7 @@ package surrogate
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/rlvr-harness/harness/core"
@@ -22,6 +23,8 @@ type Settings struct {
 	EpsilonLow  float64 `json:"epsilon_low" min:"0" doc:"the clip's lower side: 1 - epsilon_low"`
 	EpsilonHigh float64 `json:"epsilon_high" min:"0" doc:"the clip's upper side: 1 + epsilon_high; for cispo the bound itself"`
 	Delta       float64 `json:"delta" min:"0" doc:"a second bound on the ratio that also holds for negative advantages (dual clip); 0 has none"`
+	// LogRatioBound is verl's; TRL has none.
+	LogRatioBound float64 `json:"log_ratio_bound" min:"0" doc:"log-ratios to the old and to the reference policy are held within this, and pass no derivative beyond it; 0 has no bound"`
 
 	Beta    float64 `json:"beta" min:"0" doc:"the weight of the penalty for leaving the reference; 0 needs no reference pass"`
 	KL      string  `json:"kl" enum:"k1,k2,k3" doc:"the penalty: k1 = log p/q, k2 = (log p/q)^2/2, k3 = q/p - 1 - log q/p"`
@@ -53,7 +56,7 @@ func (s Settings) Presets() map[string]Settings { return s.presets }
 func Plain() Settings {
 	return Settings{
 		Baseline: "group", Scale: "group", StdEps: 1e-6, Parts: "sum-then-normalize",
-		Level: "token", Shape: "clip", EpsilonLow: 0.2, EpsilonHigh: 0.2,
+		Level: "token", Shape: "clip", EpsilonLow: 0.2, EpsilonHigh: 0.2, LogRatioBound: maxLog,
 		KL: "k3", Aggregation: "row-mean", Correction: "none", CorrectionCap: 2,
 		SAPOPositive: 1, SAPONegative: 1.05,
 		VESPOKPositive: 2, VESPOLambdaPositive: 3, VESPOKNegative: 3, VESPOLambdaNegative: 2,
@@ -61,7 +64,10 @@ func Plain() Settings {
 }
 
 // Rule is a member of the family.
-type Rule struct{ s Settings }
+type Rule struct {
+	s     Settings
+	bound float64 // of log-ratios; infinite where there is none
+}
 
 var _ core.Optimizer = (*Rule)(nil)
 
@@ -91,7 +97,11 @@ func New(s Settings) (*Rule, error) {
 	if s.CorrectionFloor > s.CorrectionCap {
 		return nil, &plugins.BadSetting{Name: "correction_floor", Err: fmt.Errorf("%g lies above correction_cap, which is %g", s.CorrectionFloor, s.CorrectionCap)}
 	}
-	return &Rule{s}, nil
+	r := &Rule{s: s, bound: s.LogRatioBound}
+	if r.bound == 0 {
+		r.bound = math.Inf(1)
+	}
+	return r, nil
 }
 
 // Needs implements core.Optimizer.

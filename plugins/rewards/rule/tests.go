@@ -25,8 +25,8 @@ type Part struct {
 	Note    string
 }
 
-// Score scores a sample by its tests, the first of which the prompt shows, as many as visible. A program that could not be run is worth 0; a failure of the harness abstains, and
-// so does a task without a test that counts.
+// Score scores a sample by its tests, the first of which the prompt shows, as many as visible. A program that could not be
+// run is worth 0; a failure of the harness abstains, and so does a task without a test that counts.
 func (s Tests) Score(e core.Evidence, visible int) Part {
 	switch {
 	case e.Verdict.Class == core.Infrastructure:
