@@ -269,12 +269,14 @@ func (t schemaType) parse(word string) (any, error) {
 		case "string":
 			return word, nil
 		case "integer":
-			if _, err := strconv.ParseInt(word, 10, 64); err != nil {
-				if _, err := strconv.ParseUint(word, 10, 64); err != nil {
-					return nil, fmt.Errorf("want a whole number, got %q", word)
-				}
+			if n, err := strconv.ParseInt(word, 10, 64); err == nil {
+				return n, nil // as JSON writes it: "007" is none of its numbers
 			}
-			return json.Number(strings.TrimPrefix(word, "+")), nil
+			n, err := strconv.ParseUint(strings.TrimPrefix(word, "+"), 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("want a whole number, got %q", word)
+			}
+			return n, nil
 		case "number":
 			f, err := strconv.ParseFloat(word, 64)
 			if err != nil || f-f != 0 { // neither infinity nor NaN has a place in JSON

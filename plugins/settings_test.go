@@ -150,6 +150,8 @@ func TestTypesOfForeignSchemas(t *testing.T) {
 		{"open.a", "x", `{"open":{"a":"x"}}`},
 		{"open", `{"b":1}`, `{"open":{"b":1}}`},
 		{"fixed.n", "3", `{"fixed":{"n":3}}`},
+		{"fixed.n", "+007", `{"fixed":{"n":7}}`},
+		{"fixed.n", "+18446744073709551615", `{"fixed":{"n":18446744073709551615}}`},
 	} {
 		got, err := mergeSet(schema, nil, map[string]string{c.key: c.word})
 		if err != nil || string(got) != c.want {

@@ -236,6 +236,8 @@ func pluginNew(c *cli.Context) error {
 	}
 	if o.Module == "" {
 		o.Module = checkoutAround()
+	} else if !isCheckout(o.Module) {
+		return usagef("--harness %s: that folder holds no checkout of harness", o.Module)
 	} else if abs, err := filepath.Abs(o.Module); err == nil {
 		o.Module = abs
 	}
@@ -254,8 +256,18 @@ func pluginNew(c *cli.Context) error {
 			fmt.Fprintf(c.App.ErrWriter, "warning: the name %s means %s; open the new plugin by its path, or choose another name\n", f.Name, f.Path)
 		}
 	}
+	if o.Lang == "go" && o.Module == "" {
+		fmt.Fprintf(c.App.ErrWriter, "warning: go.mod names no harness yet, since none of its versions can be fetched and no checkout is around this folder; --harness DIR names one, and in the new folder so does\n"+
+			"   go mod edit -require github.com/rlvr-harness/harness@v0.0.0 -replace github.com/rlvr-harness/harness=DIR\n")
+	}
 	fmt.Fprintf(c.App.ErrWriter, "next: read %s\n", filepath.Join(o.Dir, "README.md"))
 	return nil
+}
+
+// isCheckout says whether a folder is a checkout of harness.
+func isCheckout(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	return err == nil && strings.HasPrefix(string(text), "module github.com/rlvr-harness/harness\n")
 }
 
 // checkoutAround returns the checkout of harness that the working folder is in, or "".
@@ -265,8 +277,7 @@ func checkoutAround() string {
 		return ""
 	}
 	for {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && strings.HasPrefix(string(text), "module github.com/rlvr-harness/harness\n") {
+		if isCheckout(dir) {
 			return dir
 		}
 		parent := filepath.Dir(dir)

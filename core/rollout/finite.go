@@ -16,8 +16,10 @@ func finite(s core.Score) error {
 		return fmt.Errorf("the value is %v; abstain instead", s.Value)
 	}
 	for _, c := range s.Components {
-		if math.IsNaN(c.Value) || math.IsInf(c.Value, 0) || math.IsNaN(c.Weighted) || math.IsInf(c.Weighted, 0) {
-			return fmt.Errorf("component %q is %v (%v weighted)", c.Name, c.Value, c.Weighted)
+		for _, x := range []float64{c.Value, c.Weight, c.Weighted} {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return fmt.Errorf("component %q is %v, with the weight %v %v", c.Name, c.Value, c.Weight, c.Weighted)
+			}
 		}
 	}
 	return nil

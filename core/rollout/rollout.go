@@ -100,15 +100,14 @@ func (c Collector) Collect(ctx context.Context, qs []Question, s core.Sampling) 
 		return nil
 	}, func(tokens int) { progress.update(func(p *Progress) { p.Tokens = tokens }) })
 	timing.Generate = time.Since(start)
+	if err != nil {
+		cancel(fmt.Errorf("rollout: generate: %w", err)) // what waits need not be judged; an echo of a judge's error changes nothing
+	}
 	close(work)
 	judges.Wait()
 	timing.Verify = time.Since(start) - timing.Generate
-	// a judge's error cancels the context, so that the policy's own error is then only an echo of it
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, timing, cause
-	}
-	if err != nil {
-		return nil, timing, fmt.Errorf("rollout: generate: %w", err)
 	}
 	for i, ok := range seen {
 		if !ok {

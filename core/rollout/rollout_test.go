@@ -32,9 +32,10 @@ func echo(_ context.Context, s core.Sampling, yield func(core.Generated) error) 
 	return nil
 }
 
-type slow struct{ running, most atomic.Int32 }
+type slow struct{ running, most, calls atomic.Int32 }
 
 func (v *slow) Verify(ctx context.Context, t core.Task, program string) (core.Verdict, error) {
+	v.calls.Add(1)
 	n := v.running.Add(1)
 	defer v.running.Add(-1)
 	for m := v.most.Load(); n > m && !v.most.CompareAndSwap(m, n); m = v.most.Load() {
@@ -161,6 +162,25 @@ func TestCollectErrors(t *testing.T) {
 	}
 }
 
+// When the policy fails, what it sampled before waits for nobody.
+func TestCollectStopsJudging(t *testing.T) {
+	v := &slow{}
+	_, _, err := collector(script(func(_ context.Context, s core.Sampling, yield func(core.Generated) error) error {
+		for i := range s.N - 1 {
+			if err := yield(core.Generated{Sample: i, Completion: core.Completion{Text: "x"}}); err != nil {
+				return err
+			}
+		}
+		return errors.New("out of memory")
+	}), v, 1).Collect(t.Context(), questions(1), core.Sampling{N: 2000, Seeds: make([]uint64, 2000)})
+	if err == nil || err.Error() != "rollout: generate: out of memory" {
+		t.Errorf("got %v", err)
+	}
+	if n := v.calls.Load(); n > 1000 {
+		t.Errorf("%d of 1999 programs were judged for nothing", n)
+	}
+}
+
 func TestSeed(t *testing.T) {
 	seen := map[uint64]string{}
 	for run := range uint64(3) {
@@ -207,6 +227,7 @@ func TestScoreRefusesWhatIsNoNumber(t *testing.T) {
 		{core.Score{Value: math.Inf(1)}, false},
 		{core.Score{Value: math.NaN(), Abstain: true}, true},
 		{core.Score{Components: []core.Component{{Name: "x", Value: math.NaN()}}}, false},
+		{core.Score{Components: []core.Component{{Name: "x", Weight: math.Inf(-1)}}}, false},
 	} {
 		if _, err := Score(t.Context(), constant(tt.s), g); (err == nil) != tt.ok {
 			t.Errorf("%+v: %v", tt.s, err)

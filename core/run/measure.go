@@ -17,9 +17,10 @@ func Measure(step int, groups []core.Group, scores [][]core.Score) Step {
 		Step: step, Components: map[string]float64{}, Weighted: map[string]float64{}, Verdicts: map[core.Class]int{},
 		Exceptions: map[string]int{}, Diagnostics: map[string]float64{},
 	}
-	var all, scored, passed, truncated, weak, suppressions, programs, duplicates, special, linted float64
+	var all, passed, truncated, weak, suppressions, programs, duplicates, special, linted float64
 	var values []float64
 	var surprise float64
+	having := map[string]float64{} // scores with a component: a link of a chain may abstain alone
 	for i, g := range groups {
 		seen := map[string]bool{}
 		low, high := math.Inf(1), math.Inf(-1)
@@ -67,10 +68,10 @@ func Measure(step int, groups []core.Group, scores [][]core.Score) Step {
 				m.Abstained++
 				continue
 			}
-			scored++
 			values = append(values, x.Value)
 			low, high = min(low, x.Value), max(high, x.Value)
 			for _, c := range x.Components {
+				having[c.Name]++
 				m.Components[c.Name] += c.Value
 				m.Weighted[c.Name] += c.Weighted
 			}
@@ -81,8 +82,8 @@ func Measure(step int, groups []core.Group, scores [][]core.Score) Step {
 	}
 	m.RewardMean, m.RewardStd = meanAndStd(values)
 	for name := range m.Components {
-		m.Components[name] = ratio(m.Components[name], scored)
-		m.Weighted[name] = ratio(m.Weighted[name], scored)
+		m.Components[name] = ratio(m.Components[name], having[name])
+		m.Weighted[name] = ratio(m.Weighted[name], float64(len(values))) // where it is missing it added nothing
 	}
 	m.PassRate = ratio(passed, all)
 	m.CompletionTokensMean = ratio(float64(m.Tokens), all)

@@ -22,7 +22,7 @@ type Step struct {
 	RewardStd  float64 `json:"reward_std"`
 	// PassRate is the share of completions whose verdict is passed.
 	PassRate float64 `json:"pass_rate"`
-	// Components are the means of the reward's named parts before their weights.
+	// Components are the means of the reward's named parts before their weights, each over the scores that have it.
 	Components map[string]float64 `json:"components"`
 	// CompletionTokensMean is a length in tokens; TruncatedRate the share that the token limit cut.
 	CompletionTokensMean float64            `json:"completion_tokens_mean"`
@@ -48,7 +48,7 @@ type Step struct {
 	// Abstained counts completions without a score.
 	Abstained int `json:"abstained"`
 
-	// Weighted are the means of the reward's named parts as they entered the reward.
+	// Weighted are the means of the reward's named parts as they entered the reward, over all scores: they add up to RewardMean.
 	Weighted map[string]float64 `json:"weighted,omitempty"`
 	// Exceptions counts the Python exception types of verdicts that did not pass.
 	Exceptions map[string]int `json:"exceptions,omitempty"`

@@ -35,7 +35,9 @@ func made(t *testing.T, dir string, r Run, finish bool) {
 			t.Fatal(err)
 		}
 	}
-	of := func(task string, passed int) run.TaskOutcome { return run.TaskOutcome{Task: task, Passed: passed, Scored: 2} }
+	of := func(task string, passed int) run.TaskOutcome {
+		return run.TaskOutcome{Task: task, Passed: passed, Scored: 2}
+	}
 	evaluate(0, 0.25, of("1", 2), of("2", 0), of("3", 0), of("4", 0))
 	for i := range 6 {
 		x := float64(i) / 5

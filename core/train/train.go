@@ -7,6 +7,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/rlvr-harness/harness/core"
@@ -71,11 +72,17 @@ func (c Config) Validate() error {
 	if c.DynamicSampling > 0 && c.Group < 2 {
 		return fmt.Errorf("dynamic-sampling is %d, but a group of one never differs in its rewards; raise group", c.DynamicSampling)
 	}
-	if !(c.Temperature > 0) {
-		return fmt.Errorf("temperature is %v; training samples, so it must be above 0", c.Temperature)
-	}
-	if !(c.AdamW.LR >= 0) {
-		return fmt.Errorf("lr is %v; it must not be negative", c.AdamW.LR)
+	switch a := c.AdamW; {
+	case !(c.Temperature > 0) || math.IsInf(c.Temperature, 0):
+		return fmt.Errorf("temperature is %v; training samples, so it must be a number above 0", c.Temperature)
+	case !(c.TopP >= 0 && c.TopP <= 1):
+		return fmt.Errorf("top-p is %v; it must lie between 0 and 1", c.TopP)
+	case c.TopK < 0:
+		return fmt.Errorf("top-k is %d; it must not be negative", c.TopK)
+	case !(a.LR >= 0) || math.IsInf(a.LR, 0):
+		return fmt.Errorf("lr is %v; it must be a number that is not negative", a.LR)
+	case !(a.MaxGradNorm >= 0):
+		return fmt.Errorf("max-grad-norm is %v; it must not be negative", a.MaxGradNorm)
 	}
 	return c.Schedule.validate()
 }
@@ -88,7 +95,7 @@ type Loop struct {
 	Policy    Policy
 	Optimizer core.Optimizer
 	Reward    core.Reward
-	// Collector draws and judges; its Generator is set to Policy by New.
+	// Collector draws and judges; Policy takes the place of its Generator.
 	Collector rollout.Collector
 	// PassRates chooses the tasks of a step by their pass rates; nil takes them in epochs. Its state belongs to a checkpoint.
 	PassRates *PassRates

@@ -304,6 +304,11 @@ func TestWrongAnswersAreRefused(t *testing.T) {
 		}, "unusable scores: the value is NaN"},
 		{"too few scores", func(l *Loop, _ *reinforce) { l.Reward = fewer{} }, "5 for 6 samples"},
 		{"a reward that fails", func(l *Loop, _ *reinforce) { l.Reward = broken{} }, "score task"},
+		{"temperature without end", func(l *Loop, _ *reinforce) { l.Config.Temperature = math.Inf(1) }, "temperature is +Inf"},
+		{"lr without end", func(l *Loop, _ *reinforce) { l.Config.AdamW.LR = math.Inf(1) }, "lr is +Inf"},
+		{"top-p above 1", func(l *Loop, _ *reinforce) { l.Config.TopP = 1.5 }, "top-p is 1.5"},
+		{"top-k below 0", func(l *Loop, _ *reinforce) { l.Config.TopK = -1 }, "top-k is -1"},
+		{"a negative norm", func(l *Loop, _ *reinforce) { l.Config.AdamW.MaxGradNorm = -1 }, "max-grad-norm is -1"},
 		{"temperature 0", func(l *Loop, _ *reinforce) { l.Config.Temperature = 0 }, "temperature is 0"},
 		{"more mini-batches than prompts", func(l *Loop, _ *reinforce) { l.Config.MiniBatches = 4 }, "only 3 prompts"},
 		{"no tasks", func(l *Loop, _ *reinforce) { l.Questions = nil }, "no tasks"},
@@ -331,6 +336,44 @@ type broken struct{}
 
 func (broken) Score(context.Context, core.Group) ([]core.Score, error) {
 	return nil, errors.New("no scores today")
+}
+
+// A completion without a token has rows of its own kind: no log-probability, and a place in every matrix.
+func TestEmptyCompletions(t *testing.T) {
+	p, o := newTabular(), &reinforce{needs: core.Needs{Reference: true, Sampler: true}}
+	l := newLoop(p, o, reward(func(s core.Sample) core.Score { return core.Score{Value: float64(s.Index)} }))
+	l.Policy = emptied{p}
+	var got core.Batch
+	l.Optimizer = seen{o, &got}
+	if _, err := l.Step(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := got.Rows * got.Cols; n == 0 || len(got.RefLogProbs) != n || len(got.SamplerLogProbs) != n || got.Mask[0] {
+		t.Errorf("%d × %d with %d reference and %d sampler log-probabilities, mask %v", got.Rows, got.Cols, len(got.RefLogProbs), len(got.SamplerLogProbs), got.Mask)
+	}
+}
+
+// emptied is a policy whose first completion of each prompt has no token.
+type emptied struct{ *tabular }
+
+func (e emptied) Generate(ctx context.Context, prompts []core.Prompt, how core.Sampling, yield func(core.Generated) error, progress func(int)) error {
+	return e.tabular.Generate(ctx, prompts, how, func(g core.Generated) error {
+		if g.Sample == 0 {
+			g.Completion.Text, g.Completion.Tokens, g.Completion.LogProbs = "", nil, nil
+		}
+		return yield(g)
+	}, progress)
+}
+
+// seen is an optimizer that keeps the last batch.
+type seen struct {
+	core.Optimizer
+	batch *core.Batch
+}
+
+func (s seen) Loss(ctx context.Context, b core.Batch) (core.Loss, error) {
+	*s.batch = b
+	return s.Optimizer.Loss(ctx, b)
 }
 
 // Every task comes once in an epoch, and epochs differ.

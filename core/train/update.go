@@ -208,7 +208,7 @@ func (l *Loop) apply(ctx context.Context, lr float64, p part) (core.Loss, float6
 			x.old = now.LogProbs[i]
 		}
 	}
-	b := batchOf(p, now.LogProbs, l.Config.MaxTokens)
+	b := batchOf(p, now.LogProbs, l.Optimizer.Needs(), l.Config.MaxTokens)
 	loss, err := l.Optimizer.Loss(ctx, b)
 	if err != nil {
 		return none, 0, fmt.Errorf("loss: %w", err)
@@ -247,7 +247,7 @@ func check(rows []*row, s core.TokenScores) error {
 			return fmt.Errorf("the policy returned %d log-probabilities for the %d tokens of sequence %d", len(lp), len(rows[i].seq.Completion), i)
 		}
 		for t, v := range lp {
-			if math.IsNaN(v) || v > 0 {
+			if !(v <= 0) || math.IsInf(v, 0) {
 				return fmt.Errorf("the policy returned the log-probability %v at token %d of sequence %d", v, t, i)
 			}
 		}
@@ -266,27 +266,27 @@ func assign(rows []*row, s core.TokenScores, set func(*row, []float64)) error {
 }
 
 // batchOf pads the rows of a mini-batch on the right.
-func batchOf(p part, now [][]float64, maxTokens int) core.Batch {
+func batchOf(p part, now [][]float64, needs core.Needs, maxTokens int) core.Batch {
 	b := core.Batch{Rows: len(p.rows), TotalRows: p.totalRows, TotalTokens: p.totalTokens, MaxTokens: maxTokens}
 	for _, x := range p.rows {
 		b.Cols = max(b.Cols, len(x.seq.Completion))
 	}
 	n := b.Rows * b.Cols
 	b.LogProbs, b.OldLogProbs, b.Mask = make([]float64, n), make([]float64, n), make([]bool, n)
-	if p.rows[0].ref != nil {
+	if needs.Reference {
 		b.RefLogProbs = make([]float64, n)
 	}
-	if p.rows[0].sampler != nil {
+	if needs.Sampler {
 		b.SamplerLogProbs = make([]float64, n)
 	}
 	for i, x := range p.rows {
 		at := i * b.Cols
 		copy(b.LogProbs[at:], now[i])
 		copy(b.OldLogProbs[at:], x.old)
-		if x.ref != nil {
+		if needs.Reference {
 			copy(b.RefLogProbs[at:], x.ref)
 		}
-		if x.sampler != nil {
+		if needs.Sampler {
 			copy(b.SamplerLogProbs[at:], x.sampler)
 		}
 		for t := range x.seq.Completion {

@@ -3,6 +3,7 @@ package plugintest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,6 +123,25 @@ func TestExamples(t *testing.T) {
 		}
 		Run(t, filepath.Join(dir, plugins.FileName(plugins.KindReward, "type-hints")), Options{})
 	})
+}
+
+// TestWorst: a failure among calls at the same time is none that a note hides.
+func TestWorst(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		errs []error
+		want Outcome
+	}{
+		{[]error{nil, nil}, Pass},
+		{[]error{nil, notef("odd"), notef("odder")}, Note},
+		{[]error{notef("odd"), broken, nil}, Fail},
+	} {
+		s := &suite{}
+		s.ask(context.Background(), demand{"d", func(context.Context) error { return worst(c.errs) }})
+		if got := s.report.Results[0]; got.Outcome != c.want || c.want == Note && got.Detail != "odd" {
+			t.Errorf("%v: %+v, want %s", c.errs, got, c.want)
+		}
+	}
 }
 
 // TestSuiteFinds holds plugins to the suite that do one thing wrong each, and asks that it is found.

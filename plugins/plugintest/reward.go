@@ -153,7 +153,27 @@ func together(ctx context.Context, r core.Reward) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return worst(errs)
+}
+
+// worst returns what fails the suite, and otherwise the first thing worth noting.
+func worst(errs []error) error {
+	var failed []error
+	var note error
+	for _, err := range errs {
+		switch {
+		case errors.As(err, new(noted)):
+			if note == nil {
+				note = err
+			}
+		case err != nil:
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) > 0 {
+		return errors.Join(failed...)
+	}
+	return note
 }
 
 // cancelled asks that a cancelled call comes back and that the plugin serves the next.
