@@ -123,8 +123,8 @@ func (c *configured[S, T]) Configure(ctx context.Context, r *wire.ConfigureReque
 	}
 	impl, err := c.open(ctx, settings)
 	if err != nil {
-		if _, set := errors.AsType[*BadSetting](err); set {
-			return nil, status.Error(codes.InvalidArgument, text(err.Error()))
+		if bad, ok := errors.AsType[*BadSetting](err); ok {
+			return nil, status.Error(codes.InvalidArgument, text(bad.Error()))
 		}
 		return nil, answerError(ctx, err)
 	}
@@ -176,7 +176,8 @@ func (c *configured[S, T]) close() {
 	c.host.close()
 }
 
-// BadSetting is returned by an author's open where settings that are right one by one make no sense together.
+// BadSetting is returned by an author's open where a setting that the schema lets through makes no sense: beside another one,
+// or since what it names is not there.
 type BadSetting struct {
 	// Name is the setting to change.
 	Name string

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"sort"
 	"strconv"
@@ -139,14 +140,23 @@ func explain(e *jsonschema.ValidationError, names []string, say func(string)) {
 		}
 		say(fmt.Sprintf("%s: want one of %s, got %q", field, strings.Join(want, ", "), fmt.Sprint(k.Got)))
 	case *kind.Minimum:
-		say(fmt.Sprintf("%s: want at least %s, got %s", field, k.Want.RatString(), k.Got.FloatString(6)))
+		say(fmt.Sprintf("%s: want at least %s, got %s", field, decimal(k.Want), decimal(k.Got)))
 	case *kind.ExclusiveMinimum:
-		say(fmt.Sprintf("%s: want more than %s, got %s", field, k.Want.RatString(), k.Got.FloatString(6)))
+		say(fmt.Sprintf("%s: want more than %s, got %s", field, decimal(k.Want), decimal(k.Got)))
 	case *kind.Maximum:
-		say(fmt.Sprintf("%s: want at most %s, got %s", field, k.Want.RatString(), k.Got.FloatString(6)))
+		say(fmt.Sprintf("%s: want at most %s, got %s", field, decimal(k.Want), decimal(k.Got)))
 	default:
 		say(fmt.Sprintf("%s: breaks the schema's %s", field, strings.Join(e.ErrorKind.KeywordPath(), ".")))
 	}
+}
+
+// decimal writes a number as a person would, and not as a fraction.
+func decimal(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	f, _ := r.Float64() // the nearest
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 func unknownSetting(name string, names []string) error {

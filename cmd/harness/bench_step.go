@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,13 +20,13 @@ func benchStep(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	config := runConfig{
-		Optimizer: "gspo", Reward: "combined", Model: c.String("model"), Benchmark: "starter", Split: "train", Prompt: "chat-first/1",
-		Steps: rounds + 1, Prompts: c.Int("prompts"), Group: c.Int("group"), MaxTokens: c.Int("max-tokens"), Temperature: 1, TopP: 1,
-		LR: 1e-4, Beta1: 0.9, Beta2: 0.999, AdamEps: 1e-8, MaxGradNorm: 1, LoRARank: 16, LoRAAlpha: 32, Iterations: 1, MiniBatches: 1,
-		Seed: 1, DType: "float32", Device: "auto", Threads: c.Int("threads"), EvalSamples: 1, SaveEvery: rounds + 1, PluginTimeout: 2 * time.Minute,
-		Judge: judgeConfig{Extract: "auto", LintProfile: "classic", Weak: "allow", Wall: "2m"},
+	config, err := usualRunConfig()
+	if err != nil {
+		return err
 	}
+	config.Optimizer, config.Reward, config.Model = "gspo", "combined", c.String("model")
+	config.Steps, config.Prompts, config.Group, config.MaxTokens = rounds+1, c.Int("prompts"), c.Int("group"), c.Int("max-tokens")
+	config.Threads = c.Int("threads")
 	if err := config.validate(); err != nil {
 		return err
 	}

@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/rlvr-harness/harness/core/spelling"
 )
 
 // Exit codes of every command.
@@ -71,7 +74,6 @@ func (r *results) Write(b []byte) (int, error) {
 }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
-	wrong := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
 	return &cli.App{
 		Name:           "harness",
 		Usage:          "reinforcement learning with verifiable rewards for Python code generation",
@@ -79,8 +81,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ErrWriter:      stderr,
 		Suggest:        true,
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   wrong,
-		Commands:       withUsageError(commands(), wrong),
+		OnUsageError:   wrongUsage(nil),
+		Commands:       withUsageError(commands()),
 		Action:         noCommand,
 	}
 }
@@ -98,12 +100,30 @@ func noCommand(c *cli.Context) error {
 }
 
 // withUsageError gives every command what to do with a flag that it does not have: the app's is not inherited.
-func withUsageError(list []*cli.Command, wrong cli.OnUsageErrorFunc) []*cli.Command {
+func withUsageError(list []*cli.Command) []*cli.Command {
 	for _, c := range list {
-		c.OnUsageError = wrong
-		withUsageError(c.Subcommands, wrong)
+		c.OnUsageError = wrongUsage(c.Flags)
+		withUsageError(c.Subcommands)
 	}
 	return list
+}
+
+// wrongUsage says what is wrong with the flags of a command, and which one was meant.
+func wrongUsage(flags []cli.Flag) cli.OnUsageErrorFunc {
+	return func(_ *cli.Context, err error, _ bool) error {
+		name, undefined := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+		if !undefined {
+			return usageError{err}
+		}
+		var names []string
+		for _, f := range flags {
+			names = append(names, f.Names()...)
+		}
+		if near := spelling.Nearest(name, names); near != "" {
+			return usagef("there is no flag --%s. Did you mean --%s?", name, near)
+		}
+		return usagef("there is no flag --%s; --help lists those that there are", name)
+	}
 }
 
 // commands lists every command; each lives in a file of its own name.

@@ -64,6 +64,10 @@ func trainRun(c *cli.Context) (err error) {
 		defer func() { err = errors.Join(err, folder.Close()) }()
 	} else if config, err = readRunConfig(c); err != nil {
 		return err
+	} else if dir := c.String("out"); dir != "" { // told before a model is loaded; Create looks again
+		if err := run.Vacant(dir); err != nil {
+			return taken(err, dir)
+		}
 	}
 	// The first interrupt ends the run between two steps, the second one at once.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.Context))
@@ -90,10 +94,7 @@ func trainRun(c *cli.Context) (err error) {
 			dir = filepath.Join("runs", time.Now().Format("20060102-150405")+"-"+lastElement(config.Optimizer)+"-"+strings.NewReplacer("/", "-", "=", "", ",", "+").Replace(lastElement(config.Reward)))
 		}
 		if folder, err = run.Create(dir, manifest); err != nil {
-			if errors.Is(err, run.ErrExists) {
-				return usagef("--out: %w; choose another folder, or go on with it: harness run --resume %s", err, dir)
-			}
-			return err
+			return taken(err, dir)
 		}
 		defer func() { err = errors.Join(err, folder.Close()) }()
 	}
@@ -120,6 +121,14 @@ func trainRun(c *cli.Context) (err error) {
 		return fmt.Errorf("%w\nthe run is kept: harness run --resume %s", err, folder.Dir())
 	}
 	return s.finish(c)
+}
+
+// taken says what to do about an --out that cannot be used.
+func taken(err error, dir string) error {
+	if errors.Is(err, run.ErrExists) {
+		return usagef("--out: %w; choose another folder, or go on with it: harness run --resume %s", err, dir)
+	}
+	return fmt.Errorf("--out: %w", err)
 }
 
 // resumeRun opens a run's folder and reads its configuration. Flags that were given too must agree with it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"sort"
 	"strings"
@@ -197,6 +198,13 @@ func readRunConfig(c *cli.Context) (runConfig, error) {
 	return r, r.validate()
 }
 
+// usualRunConfig is that of a run without any flag.
+func usualRunConfig() (r runConfig, err error) {
+	app := &cli.App{Flags: runFlags(), Action: func(c *cli.Context) error { r = configOf(c); return nil }}
+	err = app.Run([]string{"run"})
+	return r, err
+}
+
 func configOf(c *cli.Context) runConfig {
 	return runConfig{
 		Optimizer: c.String("optimizer"), Reward: c.String("reward"), Model: c.String("model"), Adapter: c.String("adapter"),
@@ -234,8 +242,8 @@ func (r runConfig) validate() error {
 		return usagef("--reward is missing; \"harness plugin list\" shows the names, as combined")
 	case r.Tasks < 0:
 		return usagef("--tasks is %d; want a count, or 0 for all", r.Tasks)
-	case r.EvalEvery < 0 || r.EvalTasks < 0 || r.EvalSamples < 1 || r.EvalTemp < 0:
-		return usagef("--eval-every %d --eval-tasks %d --eval-samples %d --eval-temperature %v: none may be negative, and at least one sample is needed", r.EvalEvery, r.EvalTasks, r.EvalSamples, r.EvalTemp)
+	case r.EvalEvery < 0 || r.EvalTasks < 0 || r.EvalSamples < 1 || !(r.EvalTemp >= 0) || math.IsInf(r.EvalTemp, 0):
+		return usagef("--eval-every %d --eval-tasks %d --eval-samples %d --eval-temperature %v: they are numbers that are not negative, and at least one sample is needed", r.EvalEvery, r.EvalTasks, r.EvalSamples, r.EvalTemp)
 	case r.EvalSamples > 1 && r.EvalTemp == 0:
 		return usagef("--eval-samples %d with --eval-temperature 0 gives the same completion %d times; raise the temperature, as 0.8", r.EvalSamples, r.EvalSamples)
 	case r.PluginTimeout <= 0:
@@ -248,8 +256,8 @@ func (r runConfig) validate() error {
 		return usagef("--curriculum is %q; want none or pass-rate", r.Curriculum)
 	case r.CurrFrom != "" && r.Curriculum == "none":
 		return usagef("--curriculum-from %s needs --curriculum pass-rate", r.CurrFrom)
-	case r.LoRARank < 1 || !(r.LoRAAlpha > 0):
-		return usagef("--lora-rank %d --lora-alpha %v: both must be above 0", r.LoRARank, r.LoRAAlpha)
+	case r.LoRARank < 1 || !(r.LoRAAlpha > 0) || math.IsInf(r.LoRAAlpha, 0):
+		return usagef("--lora-rank %d --lora-alpha %v: both must be numbers above 0", r.LoRARank, r.LoRAAlpha)
 	}
 	if err := r.train().Validate(); err != nil {
 		return usagef("--%w", err)

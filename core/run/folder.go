@@ -46,7 +46,7 @@ func create(d disk, dir string, m Manifest) (*Folder, error) {
 	if err := d.mkdir(dir); err != nil {
 		return nil, fmt.Errorf("create run: %w", err)
 	}
-	if err := vacant(dir); err != nil { // before the lock, so that a foreign folder stays as it is
+	if err := Vacant(dir); err != nil { // before the lock, so that a foreign folder stays as it is
 		return nil, fmt.Errorf("create run: %w", err)
 	}
 	l, err := acquire(dir)
@@ -54,7 +54,7 @@ func create(d disk, dir string, m Manifest) (*Folder, error) {
 		return nil, fmt.Errorf("create run: %w", err)
 	}
 	f := &Folder{dir: dir, disk: d, lock: l, now: time.Now, saved: -1}
-	err = vacant(dir)
+	err = Vacant(dir)
 	if err == nil {
 		err = d.sweep(dir)
 	}
@@ -76,9 +76,13 @@ func create(d disk, dir string, m Manifest) (*Folder, error) {
 	return f, nil
 }
 
-// vacant says whether a new run may use the folder.
-func vacant(dir string) error {
+// Vacant says why Create would refuse a folder: it is ErrExists where the folder has something in it. A folder that does not
+// exist is vacant.
+func Vacant(dir string) error {
 	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

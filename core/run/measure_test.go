@@ -56,7 +56,9 @@ func TestMeasureComponents(t *testing.T) {
 	lint := core.Component{Name: "lint", Value: 0.5, Weighted: 0.25}
 	tests := core.Component{Name: "tests", Value: 1, Weighted: 1}
 	m := Measure(1, []core.Group{{Samples: make([]core.Sample, 4)}}, [][]core.Score{{
-		{Value: 1.25, Components: []core.Component{tests, lint}}, {Value: 1, Components: []core.Component{tests}}, {Value: 1, Components: []core.Component{tests}},
+		{Value: 1.25, Components: []core.Component{tests, lint}},
+		{Value: 1, Components: []core.Component{tests}},
+		{Value: 1, Components: []core.Component{tests}},
 		{Abstain: true, Components: []core.Component{lint}},
 	}})
 	if m.Components["lint"] != 0.5 || m.Components["tests"] != 1 || m.Weighted["lint"] != 0.25/3 || m.Weighted["tests"] != 1 || math.Abs(m.RewardMean-m.Weighted["lint"]-m.Weighted["tests"]) > 1e-15 {

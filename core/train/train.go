@@ -81,8 +81,16 @@ func (c Config) Validate() error {
 		return fmt.Errorf("top-k is %d; it must not be negative", c.TopK)
 	case !(a.LR >= 0) || math.IsInf(a.LR, 0):
 		return fmt.Errorf("lr is %v; it must be a number that is not negative", a.LR)
-	case !(a.MaxGradNorm >= 0):
-		return fmt.Errorf("max-grad-norm is %v; it must not be negative", a.MaxGradNorm)
+	case !(a.Beta1 >= 0 && a.Beta1 < 1):
+		return fmt.Errorf("adam-beta1 is %v; it must be at least 0 and below 1", a.Beta1)
+	case !(a.Beta2 >= 0 && a.Beta2 < 1):
+		return fmt.Errorf("adam-beta2 is %v; it must be at least 0 and below 1", a.Beta2)
+	case !(a.Eps > 0) || math.IsInf(a.Eps, 0):
+		return fmt.Errorf("adam-eps is %v; it must be a number above 0", a.Eps)
+	case !(a.WeightDecay >= 0) || math.IsInf(a.WeightDecay, 0):
+		return fmt.Errorf("weight-decay is %v; it must be a number that is not negative", a.WeightDecay)
+	case !(a.MaxGradNorm >= 0) || math.IsInf(a.MaxGradNorm, 0):
+		return fmt.Errorf("max-grad-norm is %v; it must be a number that is not negative", a.MaxGradNorm)
 	}
 	return c.Schedule.validate()
 }

@@ -63,7 +63,7 @@ func newLoop(p *tabular, o core.Optimizer, r core.Reward) *Loop {
 	l := &Loop{
 		Config: Config{
 			Steps: 40, Prompts: 3, Group: 6, MaxTokens: 4, Temperature: 1, Iterations: 1, MiniBatches: 1,
-			AdamW: core.AdamW{LR: 0.5}, Seed: 7,
+			AdamW: core.AdamW{LR: 0.5, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8}, Seed: 7,
 		},
 		Policy: p, Optimizer: o, Reward: r,
 		Collector: rollout.Collector{Judge: judge(), Workers: 3},
@@ -308,6 +308,9 @@ func TestWrongAnswersAreRefused(t *testing.T) {
 		{"lr without end", func(l *Loop, _ *reinforce) { l.Config.AdamW.LR = math.Inf(1) }, "lr is +Inf"},
 		{"top-p above 1", func(l *Loop, _ *reinforce) { l.Config.TopP = 1.5 }, "top-p is 1.5"},
 		{"top-k below 0", func(l *Loop, _ *reinforce) { l.Config.TopK = -1 }, "top-k is -1"},
+		{"a moment that never forgets", func(l *Loop, _ *reinforce) { l.Config.AdamW.Beta2 = 1 }, "adam-beta2 is 1"},
+		{"no epsilon", func(l *Loop, _ *reinforce) { l.Config.AdamW.Eps = 0 }, "adam-eps is 0"},
+		{"a decay that is no number", func(l *Loop, _ *reinforce) { l.Config.AdamW.WeightDecay = math.NaN() }, "weight-decay is NaN"},
 		{"a negative norm", func(l *Loop, _ *reinforce) { l.Config.AdamW.MaxGradNorm = -1 }, "max-grad-norm is -1"},
 		{"temperature 0", func(l *Loop, _ *reinforce) { l.Config.Temperature = 0 }, "temperature is 0"},
 		{"more mini-batches than prompts", func(l *Loop, _ *reinforce) { l.Config.MiniBatches = 4 }, "only 3 prompts"},

@@ -40,7 +40,7 @@ func Open(ctx context.Context, s Settings) (*Policy, error) {
 	}
 	m, err := checkpoint.Open(s.Model)
 	if err != nil {
-		return nil, fmt.Errorf(`torch: setting "model": %w`, err)
+		return nil, badSetting("model", "%w", err)
 	}
 	p := &Policy{thread: engine.NewThread(), model: m, eos: map[int32]bool{}, batch: s.MaxBatch, context: m.Config.ContextLength}
 	if err := p.thread.Do(func() error { return p.load(ctx, s) }); err != nil {
@@ -61,12 +61,12 @@ func (p *Policy) load(ctx context.Context, s Settings) error {
 	engine.SetThreads(threads)
 	device, err := engine.FindDevice(s.Device)
 	if err != nil {
-		return fmt.Errorf(`setting "device": %w`, err)
+		return badSetting("device", "%w", err)
 	}
 	c := p.model.Config
 	if s.Context > 0 {
 		if s.Context > p.context {
-			return fmt.Errorf(`setting "context": expected at most the model's %d, found %d`, p.context, s.Context)
+			return badSetting("context", "expected at most the model's %d, found %d", p.context, s.Context)
 		}
 		p.context = s.Context
 	}
@@ -85,12 +85,12 @@ func (p *Policy) load(ctx context.Context, s Settings) error {
 	if p.layout, err = lora.New(lora.Model{
 		Layers: c.Layers, Hidden: c.Hidden, Intermediate: c.Intermediate, Queries: c.Heads * c.HeadDim, KeyValues: c.KVHeads * c.HeadDim,
 	}, p.adapter.Rank, has); err != nil {
-		return fmt.Errorf(`setting "lora_rank" or "lora_targets": %w`, err)
+		return badSetting("lora_rank or lora_targets", "%w", err)
 	}
 	values := p.layout.Init(s.Seed)
 	if s.Adapter != "" {
 		if values, err = adapter.Read(s.Adapter, p.layout); err != nil {
-			return fmt.Errorf(`setting "adapter": %w`, err)
+			return badSetting("adapter", "%w", err)
 		}
 	}
 
@@ -120,7 +120,7 @@ func (p *Policy) load(ctx context.Context, s Settings) error {
 func (p *Policy) plan(s Settings) (has func(int, string) bool, err error) {
 	if s.Adapter != "" {
 		if p.adapter, err = adapter.ReadConfig(s.Adapter); err != nil {
-			return nil, fmt.Errorf(`setting "adapter": %w`, err)
+			return nil, badSetting("adapter", "%w", err)
 		}
 		return lora.Targets(p.adapter.Targets)
 	}

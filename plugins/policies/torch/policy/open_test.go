@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rlvr-harness/harness/plugins"
 )
 
 func TestBadSettingsNameTheField(t *testing.T) {
@@ -37,7 +39,7 @@ func TestBadSettingsNameTheField(t *testing.T) {
 		if p, err := Open(t.Context(), s); err == nil {
 			p.Close()
 			t.Errorf("%s: taken: %+v", row.field, s)
-		} else if !strings.Contains(err.Error(), `"`+row.field+`"`) {
+		} else if bad := new(plugins.BadSetting); !errors.As(err, &bad) || !strings.Contains(bad.Name, row.field) {
 			t.Errorf("%s: not named in: %v", row.field, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/rlvr-harness/harness/plugins"
 	"github.com/rlvr-harness/harness/plugins/policies/torch/lora"
 )
 
@@ -28,28 +29,33 @@ func Defaults() Settings {
 	return Settings{Device: "auto", DType: "float32", LoRARank: 16, MaxBatch: 64}
 }
 
+// badSetting is an error that is the user's to mend.
+func badSetting(name, format string, args ...any) error {
+	return &plugins.BadSetting{Name: name, Err: fmt.Errorf(format, args...)}
+}
+
 // check refuses what the plugin SDK's bounds do not. It names the field.
 func (s Settings) check() error {
 	switch {
 	case s.Model == "":
-		return fmt.Errorf(`setting "model": expected a Hugging Face folder or a .gguf file, found nothing`)
+		return badSetting("model", "expected a Hugging Face folder or a .gguf file, found nothing")
 	case s.DType != "float32" && s.DType != "bfloat16":
-		return fmt.Errorf(`setting "dtype": expected float32 or bfloat16, found %q`, s.DType)
+		return badSetting("dtype", "expected float32 or bfloat16, found %q", s.DType)
 	case s.Threads < 0:
-		return fmt.Errorf(`setting "threads": expected 0 or more, found %d`, s.Threads)
+		return badSetting("threads", "expected 0 or more, found %d", s.Threads)
 	case s.LoRARank < 1 && s.Adapter == "":
-		return fmt.Errorf(`setting "lora_rank": expected at least 1, found %d`, s.LoRARank)
+		return badSetting("lora_rank", "expected at least 1, found %d", s.LoRARank)
 	case s.LoRAAlpha < 0 || math.IsInf(s.LoRAAlpha, 0) || math.IsNaN(s.LoRAAlpha):
-		return fmt.Errorf(`setting "lora_alpha": expected a positive number, found %g`, s.LoRAAlpha)
+		return badSetting("lora_alpha", "expected a positive number, found %g", s.LoRAAlpha)
 	case s.MemoryMiB < 0:
-		return fmt.Errorf(`setting "memory_mib": expected 0 or more, found %d`, s.MemoryMiB)
+		return badSetting("memory_mib", "expected 0 or more, found %d", s.MemoryMiB)
 	case s.MaxBatch < 1:
-		return fmt.Errorf(`setting "max_batch": expected at least 1, found %d`, s.MaxBatch)
+		return badSetting("max_batch", "expected at least 1, found %d", s.MaxBatch)
 	case s.Context < 0:
-		return fmt.Errorf(`setting "context": expected 0 or more, found %d`, s.Context)
+		return badSetting("context", "expected 0 or more, found %d", s.Context)
 	}
 	if _, err := lora.Targets(s.LoRATargets); err != nil {
-		return fmt.Errorf(`setting "lora_targets": %w`, err)
+		return badSetting("lora_targets", "%w", err)
 	}
 	return nil
 }
