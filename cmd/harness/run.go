@@ -357,7 +357,7 @@ func (s *session) train(ctx context.Context, stop <-chan struct{}) error {
 		s.con.line("training in %s: %d steps of %d × %d completions", s.folder.Dir(), s.config.Steps, s.config.Prompts, s.config.Group)
 	}
 	if first == 1 {
-		if err := s.evaluate(ctx, 0); err != nil {
+		if err := s.before(ctx); err != nil {
 			return err
 		}
 	}

@@ -71,6 +71,8 @@ type runConfig struct {
 	// a call that takes longer ends the run.
 	PluginTimeout time.Duration `json:"-" yaml:"plugin-timeout"`
 	PolicyTimeout time.Duration `json:"-" yaml:"policy-timeout"`
+	// BeforeFrom is a run whose first measurement would be this one's, to the byte.
+	BeforeFrom string `json:"-" yaml:"before-from"`
 }
 
 // judgeConfig is how programs are taken from completions, run and linted.
@@ -159,6 +161,7 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "eval-tasks", Usage: "use only the first `N` tasks of that split; 0: all", Category: record},
 		&cli.IntFlag{Name: "eval-samples", Value: 1, Usage: "completions for each of them", Category: record},
 		&cli.Float64Flag{Name: "eval-temperature", Usage: "0 takes the most probable token", Category: record},
+		&cli.StringFlag{Name: "before-from", Usage: "take the measurement before the first step from the run in `DIR`, where that run differs in its reward and its optimizer alone", Category: record},
 		&cli.IntFlag{Name: "save-every", Value: 10, Usage: "write a checkpoint and an adapter every `N` steps", Category: record},
 		&cli.StringFlag{Name: "out", Usage: "`DIR` of the new run; default: runs/<time>-<optimizer>-<reward>", Category: record},
 		&cli.StringFlag{Name: "resume", Usage: "go on with the run in `DIR`; its settings are those of its manifest", Category: record},
@@ -221,6 +224,7 @@ func configOf(c *cli.Context) runConfig {
 		EvalEvery: c.Int("eval-every"), EvalSplit: c.String("eval-split"), EvalTasks: c.Int("eval-tasks"),
 		EvalSamples: c.Int("eval-samples"), EvalTemp: c.Float64("eval-temperature"), SaveEvery: c.Int("save-every"),
 		Judge: readJudgeConfig(c), PluginTimeout: c.Duration("plugin-timeout"), PolicyTimeout: c.Duration("policy-timeout"),
+		BeforeFrom: c.String("before-from"),
 	}
 }
 

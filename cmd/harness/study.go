@@ -23,7 +23,8 @@ func studyCommand() *cli.Command {
 		Usage:     "train every reward with every optimizer and compare the runs",
 		ArgsUsage: "-- FLAGS OF harness run",
 		Description: `Makes one run for each reward, optimizer and seed, all with the flags behind --, and writes results.md, results.json and
-figures: held-out pass rate, curves of pass rate, length and lint, severity profile, verdicts, error types, diagnostics.
+figures: held-out pass rate, cells compared task by task, curves of pass rate, length and lint, severity profile, verdicts,
+error types, diagnostics. What a seed's first policy can is measured once and taken over by the other runs of the seed.
 
 A study that was stopped goes on where it was: runs that are finished are kept, one that was interrupted is resumed. The
 results are written after each run. Other files in the folder of the results are left alone.
@@ -64,6 +65,7 @@ func makeStudy(c *cli.Context) error {
 	}, p.Settings...), " ")
 	runs := p.Runs()
 	began, made := time.Now(), 0
+	first := map[uint64]string{} // the folder of each seed's first finished run
 	for i, r := range runs {
 		dir := filepath.Join(out, r.Name())
 		begun, finished, err := study.Finished(dir)
@@ -71,8 +73,14 @@ func makeStudy(c *cli.Context) error {
 			return err
 		}
 		args := append([]string{"harness", "run", "--reward", r.Reward, "--optimizer", r.Optimizer, "--seed", strconv.FormatUint(r.Seed, 10), "--out", dir}, p.Settings...)
+		if from, ok := first[r.Seed]; ok { // one policy: what it can before the first step is measured once
+			args = append(args, "--before-from", from)
+		}
 		if begun {
 			args = []string{"harness", "run", "--resume", dir}
+		}
+		if _, ok := first[r.Seed]; !ok && finished {
+			first[r.Seed] = dir
 		}
 		if finished {
 			con.line("run %d/%d %s: finished before", i+1, len(runs), r.Name())
@@ -93,6 +101,9 @@ func makeStudy(c *cli.Context) error {
 			return err
 		} else if !finished {
 			return fmt.Errorf("study: run %s was stopped; the same command goes on with it", r.Name())
+		}
+		if _, ok := first[r.Seed]; !ok {
+			first[r.Seed] = dir
 		}
 		made++
 		each := time.Since(began) / time.Duration(made)
@@ -148,7 +159,7 @@ func planOf(c *cli.Context) (study.Plan, error) {
 	if len(p.Settings) > 0 && !strings.HasPrefix(p.Settings[0], "-") {
 		return p, usagef("study: what is %q? The flags of the runs stand behind --, as: harness study --seeds 1,2 -- --steps 12", p.Settings[0])
 	}
-	for _, own := range []string{"reward", "optimizer", "seed", "out", "resume", "json"} {
+	for _, own := range []string{"reward", "optimizer", "seed", "out", "resume", "before-from", "json"} {
 		for _, s := range p.Settings {
 			if name, _, _ := strings.Cut(strings.TrimLeft(s, "-"), "="); strings.HasPrefix(s, "-") && name == own {
 				return p, usagef("study: %s is set by the study itself; leave it out behind --", s)

@@ -2,6 +2,8 @@ package run
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -86,6 +88,18 @@ func ReadEvaluations(dir string) ([]Evaluation, error) {
 		list = append(list, l.Value)
 	}
 	return list, nil
+}
+
+// FirstEvaluation returns the evaluation of a run that was made before its first step, whole, as AppendEvaluation takes it; nil
+// where there is none.
+func FirstEvaluation(dir string) (json.RawMessage, error) {
+	for l, err := range readLines[Evaluation](dir, evalsName) {
+		if err != nil || l.Value.Step != 0 {
+			return nil, err
+		}
+		return bytes.Clone(l.Raw), nil
+	}
+	return nil, nil
 }
 
 // ReadEvaluation returns eval.json of an evaluation's own folder.
