@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,7 +68,7 @@ func (e *Error) Error() string {
 	if e.Restarted {
 		b.WriteString("; it was restarted once and failed again")
 	}
-	if e.Path != "" {
+	if e.Path != "" && !e.aboutFile() {
 		fmt.Fprintf(&b, "; try `harness plugin check %s`", e.Path)
 	}
 	if len(e.Stderr) > 0 {
@@ -77,6 +78,11 @@ func (e *Error) Error() string {
 		}
 	}
 	return b.String()
+}
+
+// aboutFile says that the plugin refused a file of the caller's, as on a disk that is full: no suite tells more about that.
+func (e *Error) aboutFile() bool {
+	return e.Cause == Refused && slices.Contains([]string{"SaveAdapter", "SaveState", "LoadState"}, e.Call)
 }
 
 // errHung is the cause of a context that this package ended because a call took too long, or because a policy said nothing

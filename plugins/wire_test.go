@@ -64,7 +64,7 @@ func TestPolicyAcrossTheWire(t *testing.T) {
 	if err := p.LoadState(ctx, "state"); err != nil {
 		t.Error(err)
 	}
-	if err := p.LoadState(ctx, "absent"); err == nil || !strings.Contains(err.Error(), "LoadState") {
+	if err := p.LoadState(ctx, "absent"); err == nil || !strings.Contains(err.Error(), "LoadState (") || strings.Contains(err.Error(), "plugin check") {
 		t.Errorf("LoadState of nothing: %v", err)
 	}
 }

@@ -46,6 +46,7 @@ Examples:
 			benchCPUCommand(),
 			{
 				Name: "lint", Usage: "linting reference solutions, beside a native ruff subprocess for each",
+				Description: "Example:\n   harness bench lint --sample 0",
 				Flags: append([]cli.Flag{
 					&cli.StringFlag{Name: "tasks", Usage: "`FILE` of tasks as in MBPP; default: the starter benchmark"},
 					&cli.IntFlag{Name: "sample", Value: 100, Usage: "lint about `N` programs in a round; 0: all"},
@@ -56,6 +57,7 @@ Examples:
 			},
 			{
 				Name: "step", Usage: "one training step on the starter benchmark: seconds of each phase, and tokens a second",
+				Description: "Example:\n   harness bench step --prompts 8 --max-tokens 128",
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "model", Value: defaultModel, Usage: "Hugging Face folder, .gguf file or name of an asset"},
 					&cli.IntFlag{Name: "prompts", Value: 4, Usage: "tasks in a step"},
@@ -69,6 +71,7 @@ Examples:
 			},
 			{
 				Name: "plugins", Usage: "what a process of its own costs a reward's Score and an optimizer's Loss, beside the same in process",
+				Description: "Example:\n   harness bench plugins --rounds 20 --json",
 				Flags: []cli.Flag{
 					&cli.IntFlag{Name: "rounds", Value: 10, Usage: "interleaved rounds; the medians count"},
 					&cli.IntFlag{Name: "calls", Value: 50, Usage: "calls in a round"},

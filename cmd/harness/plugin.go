@@ -75,7 +75,20 @@ type listed struct {
 	Error string `json:"error,omitempty"`
 }
 
+// flagsFirst refuses a flag behind an argument, which would be taken for one.
+func flagsFirst(c *cli.Context) error {
+	for _, a := range c.Args().Slice() {
+		if len(a) > 1 && strings.HasPrefix(a, "-") {
+			return usagef("plugin %s: flags come before the other words, and %s stands behind one", c.Command.Name, a)
+		}
+	}
+	return nil
+}
+
 func pluginList(c *cli.Context) error {
+	if err := flagsFirst(c); err != nil {
+		return err
+	}
 	found := plugins.Find(plugins.SearchPath())
 	var names []string
 	for _, f := range found {
@@ -154,6 +167,9 @@ func tellSettings(c *cli.Context, list []listed) error {
 }
 
 func pluginCheck(c *cli.Context) (err error) {
+	if err := flagsFirst(c); err != nil {
+		return err
+	}
 	if c.NArg() != 1 {
 		return usagef("plugin check: want one PATH or name, got %d", c.NArg())
 	}
@@ -179,6 +195,15 @@ func pluginCheck(c *cli.Context) (err error) {
 		o.Host = hostOf(j)
 	}
 	report := plugintest.Check(c.Context, path, o)
+	var demands []string
+	for _, r := range report.Results {
+		demands = append(demands, r.Name)
+	}
+	for _, name := range o.Skip {
+		if len(demands) > 1 && !slices.Contains(demands, name) { // a plugin that does not even start is asked one thing
+			return unknownName("demand", name, demands)
+		}
+	}
 	if c.Bool("json") {
 		if err := printJSON(c.App.Writer, report); err != nil {
 			return err
@@ -218,8 +243,11 @@ func pluginPath(arg string) (string, error) {
 }
 
 func pluginNew(c *cli.Context) error {
+	if err := flagsFirst(c); err != nil {
+		return err
+	}
 	if c.NArg() != 2 {
-		return usagef("plugin new: want reward|optimizer and a NAME, got %q; flags come before them", strings.Join(c.Args().Slice(), " "))
+		return usagef("plugin new: want reward|optimizer and a NAME, got %q", strings.Join(c.Args().Slice(), " "))
 	}
 	o := scaffold.Options{Kind: plugins.Kind(c.Args().Get(0)), Name: c.Args().Get(1), Lang: c.String("lang"), Dir: c.String("dir"), Module: c.String("harness")}
 	if o.Kind != plugins.KindReward && o.Kind != plugins.KindOptimizer {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,6 +132,10 @@ func (s *suite) options() plugins.Options {
 }
 
 func (s *suite) run(ctx context.Context) {
+	if _, err := os.Stat(s.path); err != nil {
+		s.add("file", Fail, err.Error(), 0)
+		return
+	}
 	if s.o.Kind == "" {
 		s.add("file name", Fail, fmt.Sprintf("%s is not named harness-reward-NAME, harness-optimizer-NAME or harness-policy-NAME", filepath.Base(s.path)), 0)
 		return
@@ -171,7 +176,8 @@ func (s *suite) ask(ctx context.Context, d demand) bool {
 	case errors.As(err, &n):
 		s.add(d.name, Note, n.Error(), took)
 	default:
-		s.add(d.name, Fail, err.Error(), took)
+		// Where this suite is what an error advises, it is running.
+		s.add(d.name, Fail, strings.ReplaceAll(err.Error(), "; try `harness plugin check "+s.path+"`", ""), took)
 		return false
 	}
 	return true

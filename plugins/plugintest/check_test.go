@@ -189,13 +189,18 @@ func TestSuiteFinds(t *testing.T) {
 			if i < 0 {
 				t.Fatalf("%q was not asked for: %+v", c.demand, r.Results)
 			}
-			if x := r.Results[i]; x.Outcome != Fail || !strings.Contains(x.Detail, c.says) {
+			if x := r.Results[i]; x.Outcome != Fail || !strings.Contains(x.Detail, c.says) || strings.Contains(x.Detail, "plugin check") {
 				t.Errorf("%+v, want a failure with %q", x, c.says)
 			}
 		})
 	}
 	t.Run("a policy's handshake", func(t *testing.T) {
 		if r := Check(context.Background(), path[plugins.KindPolicy], Options{}); !r.OK() {
+			t.Errorf("%+v", r.Results)
+		}
+	})
+	t.Run("no file", func(t *testing.T) {
+		if r := Check(context.Background(), filepath.Join(dir, "absent"), Options{}); r.OK() || !strings.Contains(r.Results[0].Detail, "no such file") {
 			t.Errorf("%+v", r.Results)
 		}
 	})
