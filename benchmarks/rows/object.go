@@ -61,18 +61,6 @@ func (o *Object) find(name string) (span, bool) {
 // Line is the line of the file, from 1, that the object starts in.
 func (o *Object) Line() int { return o.at.line }
 
-// JSON returns the whole row as it stands in the file.
-func (o *Object) JSON() json.RawMessage { return o.raw }
-
-// Names returns the names of the fields in the order of the file.
-func (o *Object) Names() []string {
-	names := make([]string, len(o.fields))
-	for i, f := range o.fields {
-		names[i] = f.name
-	}
-	return names
-}
-
 // Errorf makes an Error at the given field, or at the start of the row where it has no such field.
 func (o *Object) Errorf(name, format string, a ...any) *Error {
 	v, _ := o.find(name)
