@@ -125,7 +125,7 @@ func (p *parts) openDataset(ctx context.Context, name, file string) (*dataset, e
 		return nil, usageError{err}
 	}
 	for _, e := range bad {
-		p.con.line("warning: a task is left out: %v", e)
+		p.con.line("warning: a task is left out: %s", printable(e.Error()))
 	}
 	if len(tasks) == 0 {
 		return nil, usagef("%s holds no task that can be used", file)

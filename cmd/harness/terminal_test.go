@@ -13,7 +13,7 @@ import (
 
 // TestTerminalGetsTextOnly lets every text that a program chooses, the names of its exceptions among them, carry what a terminal obeys.
 func TestTerminalGetsTextOnly(t *testing.T) {
-	const hostile = "a\x1b[2J\x07\x7f\u009b31m\r\xffz"
+	const hostile = "a\x1b[2J\x07\x7f\u009b31m\r\xff\u202ez"
 	var explained strings.Builder
 	err := explain(&explained, &gradedJob{
 		sample: samples.Sample{Text: hostile},
@@ -32,6 +32,9 @@ func TestTerminalGetsTextOnly(t *testing.T) {
 	printEvaluation(cli.NewContext(&cli.App{Writer: &measured}, nil, nil), eval.Result{
 		PassAtK: map[string]eval.Estimate{"1": {}}, Exceptions: map[string]int{hostile: 2}, Verdicts: map[core.Class]int{core.Error: 2},
 	})
+	if got, want := printable("é\t\x00\x1b\x7f\u0085\u202e\u2066\xff→"), "é\t"+strings.Repeat("�", 7)+"→"; got != want {
+		t.Errorf("printable gives %q, want %q", got, want)
+	}
 	for what, text := range map[string]string{"--explain": explained.String(), "--explain without tests": none.String(), "eval": measured.String()} {
 		if !strings.Contains(text, "[2J") || !strings.Contains(text, "31m") {
 			t.Errorf("%s lost the text: %q", what, text)

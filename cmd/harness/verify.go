@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/urfave/cli/v2"
 
@@ -195,7 +196,7 @@ func (p *parts) verifyTasks(c *cli.Context) ([]core.Task, error) {
 		return nil, usageError{err}
 	}
 	for _, e := range bad {
-		p.con.line("warning: a task is left out: %v", e)
+		p.con.line("warning: a task is left out: %s", printable(e.Error()))
 	}
 	return tasks, nil
 }
@@ -320,13 +321,13 @@ func explain(w io.Writer, job *gradedJob, e core.Evidence) error {
 	return err
 }
 
-// printable keeps a hostile program from writing to the terminal anything but text.
+// printable keeps a hostile program from writing to the terminal anything but text, in the order in which it runs.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\t' || (r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f)) {
-			return r
+		if r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '�'
 		}
-		return '�'
+		return r
 	}, strings.ToValidUTF8(s, "�"))
 }
 
