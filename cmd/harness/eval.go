@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -121,8 +122,10 @@ func readEvalConfig(c *cli.Context) (evalConfig, error) {
 		return e, usagef("--endpoint needs --model NAME, the server's name for the model")
 	case e.Endpoint != "" && e.Adapter != "":
 		return e, usagef("--adapter goes with a model that harness runs itself, not with --endpoint")
-	case e.Samples < 1 || e.MaxTokens < 1 || e.Tasks < 0 || e.Temperature < 0:
-		return e, usagef("--samples %d --max-tokens %d --tasks %d --temperature %v: at least one sample and token, and nothing negative", e.Samples, e.MaxTokens, e.Tasks, e.Temperature)
+	case e.Samples < 1 || e.MaxTokens < 1 || e.Tasks < 0:
+		return e, usagef("--samples %d --max-tokens %d --tasks %d: at least one sample and token, and nothing negative", e.Samples, e.MaxTokens, e.Tasks)
+	case !(e.Temperature >= 0) || math.IsInf(e.Temperature, 0) || !(e.TopP >= 0 && e.TopP <= 1) || e.TopK < 0:
+		return e, usagef("--temperature %v --top-p %v --top-k %d: want a number that is not negative, one between 0 and 1, and a count or 0", e.Temperature, e.TopP, e.TopK)
 	case e.Completions == "" && e.Samples > 1 && e.Temperature == 0:
 		return e, usagef("--samples %d with --temperature 0 gives the same completion %d times; raise the temperature, as 0.8", e.Samples, e.Samples)
 	case e.Completions == "" && e.Ks[len(e.Ks)-1] > e.Samples:
@@ -140,6 +143,9 @@ func (e evalConfig) protocol(rule string) map[string]any {
 	p := map[string]any{"extract": rule, "lint_profile": e.Judge.LintProfile, "weak": e.Judge.Weak, "fuel": e.Judge.Fuel}
 	if e.Challenge {
 		p["challenge"] = true
+	}
+	if e.Judge.MemoryMiB != 0 {
+		p["memory_mib"] = e.Judge.MemoryMiB
 	}
 	if e.Completions != "" {
 		p["completions"] = e.Completions
