@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/rlvr-harness/harness/core/eval"
 	"github.com/rlvr-harness/harness/core/run"
 )
 
@@ -48,8 +49,10 @@ type runSummary struct {
 	// First and Last are means over up to four steps at each end.
 	First runEnd `json:"first"`
 	Last  runEnd `json:"last"`
-	// HeldOut has the measurements on held-out tasks, in order.
+	// HeldOut has the measurements on held-out tasks, in order; evals.jsonl has the outcomes of each task too.
 	HeldOut []run.Evaluation `json:"held_out"`
+	// Change compares the last of them with the first, task by task; nil where there are no two.
+	Change *eval.Comparison `json:"change,omitempty"`
 }
 
 type runEnd struct {
@@ -72,6 +75,22 @@ func endOf(steps []run.Step) runEnd {
 	return e
 }
 
+// change compares the last measurement with the first; nil where they cannot be compared by task.
+func change(heldOut []run.Evaluation) (*eval.Comparison, error) {
+	if len(heldOut) < 2 {
+		return nil, nil
+	}
+	before, after := heldOut[0].PerTask, heldOut[len(heldOut)-1].PerTask
+	if len(before) == 0 || len(after) == 0 { // of a run from before these were kept
+		return nil, nil
+	}
+	c, err := eval.ComparePerTask(before, after)
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
 // printRun prints the summary of a run from its records.
 func printRun(c *cli.Context, dir string, done bool) error {
 	w := c.App.Writer
@@ -82,6 +101,12 @@ func printRun(c *cli.Context, dir string, done bool) error {
 	s := runSummary{Run: dir, Report: filepath.Join(dir, "report.html"), Done: done}
 	if s.HeldOut, err = run.ReadEvaluations(dir); err != nil {
 		return err
+	}
+	if s.Change, err = change(s.HeldOut); err != nil {
+		return err
+	}
+	for i := range s.HeldOut {
+		s.HeldOut[i].PerTask = nil
 	}
 	steps := []run.Step(nil)
 	if m.Kind == run.Train {
@@ -108,13 +133,13 @@ func printRun(c *cli.Context, dir string, done bool) error {
 		fmt.Fprintf(w, "held out (%s %s, %d tasks × %d) after step %d: pass@1 %.1f%% (95%% interval %.1f–%.1f)\n",
 			e.Benchmark, e.Split, e.Tasks, e.Samples, e.Step, 100*i.Value, 100*i.Low, 100*i.High)
 	}
-	if n := len(s.HeldOut); n > 1 {
-		before, after := s.HeldOut[0].PassAtK["1"], s.HeldOut[n-1].PassAtK["1"]
-		verdict := "the intervals overlap: weak evidence; harness eval on more tasks, and harness compare, tell more"
-		if before.High < after.Low || after.High < before.Low {
-			verdict = "the intervals do not overlap"
+	if d := s.Change; d != nil {
+		weak := ""
+		if d.Difference.Low <= 0 && d.Difference.High >= 0 {
+			weak = "; that may be chance: more --eval-tasks or --eval-samples tell more"
 		}
-		fmt.Fprintf(w, "held out, after minus before: %+.1f points (%s)\n", 100*(after.Value-before.Value), verdict)
+		fmt.Fprintf(w, "held out, after minus before, task by task: %+.1f points (95%% interval %+.1f to %+.1f); better on %d tasks, worse on %d, p = %.2g%s\n",
+			100*d.Difference.Value, 100*d.Difference.Low, 100*d.Difference.High, d.McNemar.BBetter, d.McNemar.ABetter, d.McNemar.P, weak)
 	}
 	if !done {
 		fmt.Fprintf(w, "stopped after %d steps; go on with: harness run --resume %s\n", s.Steps, dir)

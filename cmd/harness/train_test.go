@@ -56,6 +56,9 @@ func TestRunRepeatsAndResumes(t *testing.T) {
 	if !summary.Done || summary.Steps != 3 || len(summary.HeldOut) != 2 {
 		t.Errorf("the summary says %+v", summary)
 	}
+	if d := summary.Change; d == nil || d.Tasks != 2 || d.A.Value != summary.HeldOut[0].PassAtK["1"].Value || d.B.Value != summary.HeldOut[1].PassAtK["1"].Value {
+		t.Errorf("the summary compares %+v with %+v as %+v", summary.HeldOut[0], summary.HeldOut[1], d)
+	}
 	mustRun(t, smallRun("gspo", "combined", b)...)
 	if err := run.Equal(a, b); err != nil {
 		t.Errorf("two runs of one seed: %v", err)

@@ -63,7 +63,7 @@ func Measure(step int, groups []core.Group, scores [][]core.Score) Step {
 				m.Lint.Refactor += float64(e.Lint.Refactor)
 				m.Lint.Convention += float64(e.Lint.Convention)
 			}
-			x := scores[i][j]
+			x := scores[i][j] //nolint:gosec // scores has the shape of groups
 			if x.Abstain {
 				m.Abstained++
 				continue
