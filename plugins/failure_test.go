@@ -220,15 +220,15 @@ func TestKilledUnderLoad(t *testing.T) {
 
 func TestHang(t *testing.T) {
 	o := odd("hang")
-	o.Timeout = 300 * time.Millisecond
+	o.Timeout = time.Second // it bounds Info and Configure too, which a busy machine must manage
 	start := time.Now()
 	_, err := openReward(t, o).Score(context.Background(), group(2))
 	var e *Error
 	if !errors.As(err, &e) || e.Cause != Hung || !e.Restarted {
 		t.Fatalf("got %v", err)
 	}
-	holds(t, err.Error(), "gave no answer: the call took longer than 300ms", "waiting for ever")
-	if d := time.Since(start); d > 10*time.Second {
+	holds(t, err.Error(), "gave no answer: the call took longer than 1s", "waiting for ever")
+	if d := time.Since(start); d > 30*time.Second {
 		t.Errorf("it took %v", d)
 	}
 }

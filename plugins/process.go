@@ -28,6 +28,7 @@ const (
 	defaultTimeout = 2 * time.Minute
 	defaultSilence = 30 * time.Minute
 	startTimeout   = time.Minute
+	startPatience  = 10 * time.Second // the least for a handshake: an interpreter on a busy machine is slower to start than a call is
 	closeTimeout   = 5 * time.Second
 	exitPatience   = 2 * time.Second // between a broken call and the news that the process is gone
 )
@@ -261,7 +262,7 @@ func (p *process) startTimeout() time.Duration {
 	if p.kind == KindPolicy || p.opts.Timeout < 0 {
 		return startTimeout
 	}
-	return min(startTimeout, p.opts.Timeout)
+	return min(startTimeout, max(startPatience, p.opts.Timeout))
 }
 
 // connect waits for the handshake and dials.

@@ -183,7 +183,7 @@ func TestPluginFailuresInARun(t *testing.T) {
 		{"MISBEHAVE_START=tcp", []string{"must listen on a Unix socket"}},
 		{"MISBEHAVE_START=name", []string{`it calls itself "somebody-else"`}},
 		{"MISBEHAVE_START=version", []string{"it has no version"}},
-		{"MISBEHAVE_START=silent", []string{"no handshake within 3s"}},
+		{"MISBEHAVE_START=silent", []string{"no handshake within 10s"}},
 		{"MISBEHAVE=Configure:1+:exit", []string{"Configure (settings {", "died: exit status 4"}},
 		{"MISBEHAVE=Configure:1+:configure-error", []string{"settings: do: asks for too much"}},
 	} {
