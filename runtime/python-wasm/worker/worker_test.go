@@ -61,6 +61,7 @@ func answerTest(ctx context.Context, request []byte) ([]byte, error) {
 		time.Sleep(100 * time.Millisecond)
 		return []byte("slept"), nil
 	case "hang":
+		waiting.Add(1)
 		select {}
 	case "exit":
 		os.Exit(3)
