@@ -8,8 +8,9 @@ import (
 )
 
 // detach puts a plugin into a process group of its own, so that Ctrl-C in a terminal reaches the harness alone: the harness
-// finishes its step with the plugins alive, and then stops them. What it returns must be called when the plugin has ended.
+// finishes its step with the plugins alive, and then stops them. What it returns must be called when the plugin has ended or is
+// to end at once: it ends what the plugin has started too.
 func detach(cmd *exec.Cmd) (undo func()) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return func() {}
+	return func() { endGroup(cmd) }
 }

@@ -632,3 +632,60 @@ func TestBackwardRefusesNaN(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestChildOfAPlugin: what a plugin has started, and what holds its output open, ends with it, and nothing waits for it.
+func TestChildOfAPlugin(t *testing.T) {
+	for _, c := range []struct {
+		name, child, do string
+		end             func(*Reward) error
+	}{
+		{"of one that hangs", "sleep 1000", "hang", func(r *Reward) error {
+			var e *Error
+			if _, err := r.Score(context.Background(), group(2)); !errors.As(err, &e) || e.Cause != Hung {
+				return fmt.Errorf("got %w", err)
+			}
+			return nil
+		}},
+		{"of one that dies", "sleep 1000", "slow", func(r *Reward) error {
+			if err := syscall.Kill(r.PID(), syscall.SIGKILL); err != nil {
+				return err
+			}
+			return r.Close()
+		}},
+		{"of one that is closed", "sleep 1000", "slow", (*Reward).Close},
+		{"that has left the group", "setsid sleep 12", "slow", (*Reward).Close}, // and lives on
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			said := filepath.Join(dir, "pid")
+			script := fmt.Sprintf("#!/bin/sh\n%s &\necho $! >> %q\nexec %q\n", c.child, said, filepath.Join(bin, FileName(KindReward, "odd")))
+			if err := os.WriteFile(filepath.Join(dir, FileName(KindReward, "odd")), []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			o := odd(c.do)
+			o.Search, o.Timeout = []string{dir}, 2*time.Second
+			r := openReward(t, o)
+			done := make(chan error, 1)
+			go func() { done <- c.end(r) }()
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(time.Minute):
+				t.Fatal("it waits for the plugin's child")
+			}
+			text, err := os.ReadFile(said)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(string(text), "\n")
+			pid, err := strconv.Atoi(first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended(t, pid)
+		})
+	}
+}

@@ -340,21 +340,20 @@ func (r *instance) exited(patience time.Duration) (string, bool) {
 // end stops the process at once.
 func (r *instance) end() {
 	r.kill()
-	r.client.Kill() // reaps it and ends the goroutines that read its output
-	_ = os.RemoveAll(r.sockets)
+	r.stop()
 }
 
 // stop asks the process to leave, and ends it where it does not.
 func (r *instance) stop() {
 	done := make(chan struct{})
-	go func() { r.client.Kill(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(closeTimeout):
+	go func() { r.client.Kill(); close(done) }() // reaps it and ends the goroutines that read its output
+	for range 2 {
+		select {
+		case <-done:
+		case <-time.After(closeTimeout): // the second time a process that left the group holds the output, and is left alone
+		}
 		r.kill()
-		<-done
 	}
-	r.kill()
 	_ = os.RemoveAll(r.sockets)
 }
 
