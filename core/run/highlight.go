@@ -35,7 +35,7 @@ func lex(s string) (class string, n int) {
 		}
 		return "com", len(s)
 	case c == '"' || c == '\'':
-		return "str", quoted(s, false)
+		return "str", quoted(s)
 	case c == '_' || unicode.IsLetter(c):
 		n := strings.IndexFunc(s, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 		if n < 0 {
@@ -43,7 +43,7 @@ func lex(s string) (class string, n int) {
 		}
 		word := s[:n]
 		if n < len(s) && (s[n] == '"' || s[n] == '\'') && len(word) <= 2 && strings.Trim(strings.ToLower(word), "rbuft") == "" {
-			return "str", n + quoted(s[n:], strings.ContainsAny(word, "rR"))
+			return "str", n + quoted(s[n:])
 		}
 		if keywords[word] {
 			return "key", n
@@ -71,8 +71,8 @@ var keywords = func() map[string]bool {
 }()
 
 // quoted returns the length of the string literal that s begins with; without an end it is the line, or, with three
-// quotes, the rest.
-func quoted(s string, raw bool) int {
+// quotes, the rest. A backslash keeps a quote from ending it in a raw string too.
+func quoted(s string) int {
 	quote := s[:1]
 	long := strings.HasPrefix(s, strings.Repeat(quote, 3))
 	if long {
@@ -80,7 +80,7 @@ func quoted(s string, raw bool) int {
 	}
 	for i := len(quote); i < len(s); {
 		switch {
-		case s[i] == '\\' && i+1 < len(s) && (!raw || s[i+1] == quote[0]):
+		case s[i] == '\\' && i+1 < len(s):
 			_, size := utf8.DecodeRuneInString(s[i+1:])
 			i += 1 + size
 		case strings.HasPrefix(s[i:], quote):

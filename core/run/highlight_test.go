@@ -14,6 +14,7 @@ func TestHighlight(t *testing.T) {
 		{"a string with quotes", `'a\'b' "c"`, `<span class="str">&#39;a\&#39;b&#39;</span> <span class="str">&#34;c&#34;</span>`},
 		{"a string without an end", "'abc\nx", "<span class=\"str\">&#39;abc</span>\nx"},
 		{"a long string", "\"\"\"a\n'b'\"\"\"c", "<span class=\"str\">&#34;&#34;&#34;a\n&#39;b&#39;&#34;&#34;&#34;</span>c"},
+		{"a raw string that ends in a backslash", `r"\\" x`, `<span class="str">r&#34;\\&#34;</span> x`},
 		{"prefixes", `rb"\" f'x' definition"y"`, `<span class="str">rb&#34;\&#34; f&#39;x&#39; definition&#34;</span>y<span class="str">&#34;</span>`},
 		{"numbers", "0x1F + 1_000.5e3", `<span class="num">0x1F</span> + <span class="num">1_000.5e3</span>`},
 		{"a mark of direction", "a\u202eb", `a<span class="ctl">U+202E</span>b`},

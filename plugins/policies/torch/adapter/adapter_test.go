@@ -108,6 +108,8 @@ func TestParseConfig(t *testing.T) {
 		{"a plain one", `{"peft_type":"LORA","r":8,"lora_alpha":16,"target_modules":["q_proj","q_proj"],"bias":"none","rank_pattern":{},"use_dora":false,"future":1}`, ""},
 		{"all linear maps", `{"peft_type":"LORA","r":8,"lora_alpha":16,"target_modules":"all-linear"}`, ""},
 		{"another method", `{"peft_type":"IA3","r":8,"lora_alpha":16,"target_modules":["q_proj"]}`, `field "peft_type"`},
+		{"a start that leaves the model alone", `{"peft_type":"LORA","r":8,"lora_alpha":16,"target_modules":["q_proj"],"init_lora_weights":"gaussian"}`, ""},
+		{"PiSSA", `{"peft_type":"LORA","r":8,"lora_alpha":16,"target_modules":["q_proj"],"init_lora_weights":"pissa_niter_16"}`, `field "init_lora_weights": "pissa_niter_16" changes the model's own weights`},
 		{"DoRA", `{"peft_type":"LORA","r":8,"lora_alpha":16,"target_modules":["q_proj"],"use_dora":true}`, `field "use_dora"`},
 		{"trained biases", `{"peft_type":"LORA","r":8,"lora_alpha":16,"target_modules":["q_proj"],"bias":"all"}`, `field "bias"`},
 		{"further modules", `{"peft_type":"LORA","r":8,"lora_alpha":16,"target_modules":["q_proj"],"modules_to_save":["lm_head"]}`, `field "modules_to_save"`},

@@ -109,6 +109,11 @@ func ParseConfig(r io.Reader) (Config, error) {
 			return Config{}, fmt.Errorf("field %q: a plain LoRA has none of it, found %s", name, bytes.TrimSpace(v))
 		}
 	}
+	// These start from other values of A and B and leave the model alone; the rest (PiSSA, OLoRA, CorDA, LoftQ, …) take the
+	// adapter's start off the model's own weights, so the adapter belongs to a model that is not the one here.
+	if v, ok := f["init_lora_weights"]; ok && !slices.Contains([]string{"null", "true", "false", `"gaussian"`, `"eva"`, `"orthogonal"`}, string(bytes.TrimSpace(v))) {
+		return Config{}, fmt.Errorf(`field "init_lora_weights": %s changes the model's own weights; save the adapter with PEFT's path_initial_model_for_weight_conversion`, bytes.TrimSpace(v))
+	}
 	c.Targets, err = targets(f["target_modules"])
 	return c, err
 }
