@@ -92,6 +92,11 @@ func checkGenerated(g core.Generated, prompts int, s core.Sampling, seen map[[2]
 	if s.MaxTokens > 0 && len(c.Tokens) > s.MaxTokens {
 		return wrong("completion %d of prompt %d has %d tokens where %d are allowed", g.Sample, g.Prompt, len(c.Tokens), s.MaxTokens)
 	}
+	switch c.Finish {
+	case "", core.FinishEOS, core.FinishStop, core.FinishLength:
+	default: // it would count as one that is not truncated
+		return wrong("completion %d of prompt %d ended by %q; want eos, stop, length or nothing", g.Sample, g.Prompt, c.Finish)
+	}
 	for i, lp := range c.LogProbs {
 		if !finite(float64(lp)) {
 			return wrong("completion %d of prompt %d: log-probability %v at token %d", g.Sample, g.Prompt, lp, i)

@@ -589,6 +589,7 @@ func TestGeneratedThatIsWrong(t *testing.T) {
 		{"nan", "log-probability NaN"},
 		{"few", "2 tokens and 1 log-probabilities"},
 		{"many", "came twice"},
+		{"large", `completion 0 of prompt 0 ended by "max_tokens"; want eos, stop, length or nothing`},
 		{"component", "completion 0 of prompt 99"},
 		{"masked", "1 completions where 4 were asked for"},
 		{"error", "the moon"},

@@ -99,13 +99,27 @@ func noCommand(c *cli.Context) error {
 	return unknownName("command", c.Args().First(), names)
 }
 
-// withUsageError gives every command what to do with a flag that it does not have: the app's is not inherited.
+// withUsageError gives every command what to do with a flag that it does not have, and with one behind a word: the app's
+// are not inherited.
 func withUsageError(list []*cli.Command) []*cli.Command {
 	for _, c := range list {
 		c.OnUsageError = wrongUsage(c.Flags)
+		if c.ArgsUsage != "" && !strings.HasPrefix(c.ArgsUsage, "--") { // study's words are flags
+			c.Before = flagsFirst
+		}
 		withUsageError(c.Subcommands)
 	}
 	return list
+}
+
+// flagsFirst refuses a flag behind a word, which would be taken for one.
+func flagsFirst(c *cli.Context) error {
+	for _, a := range c.Args().Slice() {
+		if len(a) > 1 && strings.HasPrefix(a, "-") {
+			return usagef("%s: flags come before the other words, and %s stands behind one", strings.TrimPrefix(c.Command.HelpName, c.App.Name+" "), a)
+		}
+	}
+	return nil
 }
 
 // wrongUsage says what is wrong with the flags of a command, and which one was meant.

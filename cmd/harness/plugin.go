@@ -75,20 +75,7 @@ type listed struct {
 	Error string `json:"error,omitempty"`
 }
 
-// flagsFirst refuses a flag behind an argument, which would be taken for one.
-func flagsFirst(c *cli.Context) error {
-	for _, a := range c.Args().Slice() {
-		if len(a) > 1 && strings.HasPrefix(a, "-") {
-			return usagef("plugin %s: flags come before the other words, and %s stands behind one", c.Command.Name, a)
-		}
-	}
-	return nil
-}
-
 func pluginList(c *cli.Context) error {
-	if err := flagsFirst(c); err != nil {
-		return err
-	}
 	found := plugins.Find(plugins.SearchPath())
 	var names []string
 	for _, f := range found {
@@ -167,9 +154,6 @@ func tellSettings(c *cli.Context, list []listed) error {
 }
 
 func pluginCheck(c *cli.Context) (err error) {
-	if err := flagsFirst(c); err != nil {
-		return err
-	}
 	if c.NArg() != 1 {
 		return usagef("plugin check: want one PATH or name, got %d", c.NArg())
 	}
@@ -243,9 +227,6 @@ func pluginPath(arg string) (string, error) {
 }
 
 func pluginNew(c *cli.Context) error {
-	if err := flagsFirst(c); err != nil {
-		return err
-	}
 	if c.NArg() != 2 {
 		return usagef("plugin new: want reward|optimizer and a NAME, got %q", strings.Join(c.Args().Slice(), " "))
 	}

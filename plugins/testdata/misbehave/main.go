@@ -271,6 +271,8 @@ func (p policy) Generate(ctx context.Context, prompts []core.Prompt, s core.Samp
 				g.Completion.LogProbs = g.Completion.LogProbs[1:]
 			case "many":
 				g.Sample = 0
+			case "large":
+				g.Completion.Finish = "max_tokens"
 			case "component":
 				g.Prompt = 99
 			}
