@@ -53,7 +53,7 @@ EXPORT("harness_init") int harness_init(int unused) {
  * each, and not one each in many old pages, every one of which it costs a copy to write to. A pool begins with the number of its
  * objects; one that holds a single one was empty. */
 static void fill_pools(void) {
-    for (size_t size = 16; size <= 512; size += 16) {
+    for (size_t size = 8; size <= 512; size += 8) {
         uint32_t *p;
         do {
             if (!(p = PyObject_Malloc(size))) return;
@@ -63,7 +63,9 @@ static void fill_pools(void) {
 }
 
 int streams_capture(void);  /* candidate.c */
-void memory_baseline(void); /* memory.c */
+int immortalise(void);      /* immortal.c */
+void fill_gaps(void);       /* memory.c */
+void memory_baseline(void);
 
 /* Runs the n bytes of Python in the input buffer as the warm-up, captures what the other parts need while the interpreter is
  * clean, and leaves as little behind for a program to find as possible. */
@@ -78,6 +80,7 @@ EXPORT("harness_warm") int harness_warm(int n) {
     Py_XDECREF(done);
     Py_XDECREF(names);
     PyGC_Collect();
+    result = result || immortalise();
     PyObject *gc = result ? NULL : PyImport_ImportModule("gc");
     PyObject *frozen = gc ? PyObject_CallMethod(gc, "freeze", NULL) : NULL; /* keeps collections from writing to every object */
     Py_XDECREF(frozen);
@@ -86,7 +89,9 @@ EXPORT("harness_warm") int harness_warm(int n) {
         PyErr_Print();
         result = 1;
     }
+    PyGC_Collect(); /* empties the lists of objects kept for reuse */
     fill_pools();
+    fill_gaps();
     memset(input_buffer, 0, BUFFER_SIZE);
     memset(output_buffer, 0, BUFFER_SIZE);
     memory_baseline();
