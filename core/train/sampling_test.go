@@ -349,7 +349,13 @@ func (s silent) Generate(ctx context.Context, prompts []core.Prompt, how core.Sa
 
 // Each update is told by itself, and the step's numbers are their means.
 func TestUpdatesAreTold(t *testing.T) {
-	l := newLoop(newTabular(), &reinforce{}, reward(countA))
+	calls := 0
+	seldom := func(l *core.Loss) { // a number of the first two updates alone
+		if calls++; calls <= 2 {
+			l.Metrics["seldom"] = float64(calls)
+		}
+	}
+	l := newLoop(newTabular(), &reinforce{spoil: seldom}, reward(countA))
 	l.Config.Iterations, l.Config.MiniBatches = 2, 3
 	r, err := l.Step(t.Context(), 1)
 	if err != nil {
@@ -364,6 +370,9 @@ func TestUpdatesAreTold(t *testing.T) {
 	}
 	if len(r.Updates) != 6 || math.Abs(loss-r.Loss) > 1e-12 || math.Abs(norm-r.GradNorm) > 1e-12 || rows == 0 {
 		t.Errorf("%d updates with mean loss %v and norm %v; the step says %v and %v", len(r.Updates), loss, norm, r.Loss, r.GradNorm)
+	}
+	if r.Metrics["seldom"] != 1.5 {
+		t.Errorf("the mean of 1 and 2 is %v", r.Metrics["seldom"])
 	}
 	if r.LR != 0.5 {
 		t.Errorf("the rate is %v", r.LR)

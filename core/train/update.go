@@ -162,7 +162,7 @@ func (l *Loop) update(ctx context.Context, r *Result) error {
 			return fmt.Errorf("score with the old policy: %w", err)
 		}
 	}
-	sum := map[string]float64{}
+	sum, told := map[string]float64{}, map[string]float64{}
 	for iteration := range l.Config.Iterations {
 		for k, p := range parts {
 			if len(p.rows) == 0 {
@@ -180,6 +180,7 @@ func (l *Loop) update(ctx context.Context, r *Result) error {
 			r.GradNorm += norm
 			for k, v := range loss.Metrics {
 				sum[k] += v
+				told[k]++
 			}
 		}
 	}
@@ -188,7 +189,7 @@ func (l *Loop) update(ctx context.Context, r *Result) error {
 	r.GradNorm /= n
 	r.Metrics = sum
 	for k := range sum {
-		sum[k] /= n
+		sum[k] /= told[k] // an optimizer need not tell a number of every update
 	}
 	return nil
 }
