@@ -1,9 +1,12 @@
 package plugins
 
 import (
+	"errors"
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // detach puts a plugin into a process group of its own, so that Ctrl-C in a terminal reaches the harness alone: the harness
@@ -19,4 +22,14 @@ func detach(cmd *exec.Cmd) (undo func()) {
 		runtime.UnlockOSThread()
 		endGroup(cmd)
 	}
+}
+
+// follow waits for the end of a plugin, without asking how it ended, and then ends what it has started. As long as that holds
+// the pipes of the output, nobody learns that the plugin is gone.
+func follow(cmd *exec.Cmd) {
+	var err error = unix.EINTR
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+	}
+	endGroup(cmd)
 }

@@ -647,11 +647,12 @@ func TestChildOfAPlugin(t *testing.T) {
 			}
 			return nil
 		}},
-		{"of one that dies", "sleep 1000", "slow", func(r *Reward) error {
-			if err := syscall.Kill(r.PID(), syscall.SIGKILL); err != nil {
-				return err
+		{"of one that dies", "sleep 1000", "die", func(r *Reward) error {
+			_, err := r.Score(context.Background(), group(2))
+			if err == nil || runtime.GOOS == "linux" && !strings.Contains(err.Error(), "died: exit status 3") {
+				return fmt.Errorf("got %w", err)
 			}
-			return r.Close()
+			return nil
 		}},
 		{"of one that is closed", "sleep 1000", "slow", (*Reward).Close},
 		{"that has left the group", "setsid sleep 12", "slow", (*Reward).Close}, // and lives on

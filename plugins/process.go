@@ -248,6 +248,7 @@ func (p *process) start(ctx context.Context) (*instance, error) {
 			run.end()
 			return nil, e
 		}
+		go follow(run.cmd)
 		return run, nil
 	case <-ctx.Done():
 		run.kill()
