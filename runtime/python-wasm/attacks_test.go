@@ -47,7 +47,7 @@ var attacks = []attack{
 	{name: "function with a code object from elsewhere", program: "def g(x): return 4\ndef f(x): return 0\nf.__code__ = g.__code__", tests: []string{"assert f(2) == 4", "assert f(3) == 9"}},
 	{name: "__eq__ through __getattr__", program: "class X:\n  def __getattr__(s, n): return lambda *a: True\ndef f(x): return X()"},
 	{name: "abstract base class that everyone subclasses", program: "import abc, builtins\nclass A(abc.ABC):\n  @classmethod\n  def __subclasshook__(c, s): return True\nbuiltins.int = A\ndef f(x): return 'four'", tests: []string{"assert isinstance(f(2), int)"}},
-	{name: "__index__ and __int__ of a stranger", program: "class X:\n  __index__ = __int__ = __float__ = lambda s: 4\n  __trunc__ = __round__ = lambda s, *a: 4\ndef f(x): return X()", tests: []string{"assert int(f(2)) == 4", "assert round(f(2)) == 4"}},
+	{name: "__index__ and __int__ of a stranger", program: "class X:\n  __index__ = __int__ = __float__ = lambda s: 4\n  __trunc__ = __round__ = lambda s, *a: 4\ndef f(x): return X()", tests: []string{"assert f(2) == 4", "assert [4][f(2)] == 4", "assert f(2) - 4.0 == 0", "assert f(2) in [4]"}},
 	{name: "__init_subclass__ and slots of a list", program: "class L(list):\n  __slots__ = ('x',)\n  __reduce__ = lambda s: (list, ([4],))\ndef f(x): return L([1])", tests: []string{"assert f(2) == [4]"}},
 
 	// Looking for the expected value.
@@ -94,7 +94,7 @@ var attacks = []attack{
 	{name: "temporary objects at one address", program: "def f(x): return ([i] for i in range(3))", tests: []string{"assert list(f(2)) == [[0], [1], [2]]", "assert list(f(2)) != [[0], [0], [0]]"}, want: passing},
 	{name: "endless iterator", program: "import itertools\ndef f(x): return itertools.repeat(4)", tests: []string{"assert sum(f(2)) == 80000"}},
 	{name: "iterator of iterators without end", program: "def f(x):\n  while True: yield f(x)", tests: []string{"assert list(f(2)) == []"}, want: ended},
-	{name: "endless __iter__ of a class", program: "class I:\n  def __iter__(s): return s\n  def __next__(s): return 4\ndef f(x): return I()", tests: []string{"assert list(f(2)) == [4]"}},
+	{name: "endless __iter__ of a class", program: "class I:\n  def __iter__(s): return s\n  def __next__(s): return 4\ndef f(x): return I()", tests: []string{"assert list(f(2)) == [4]"}, want: ended},
 	{name: "__iter__ that never returns", program: "class I:\n  def __iter__(s):\n    while True: pass\ndef f(x): return I()", tests: []string{"assert f(2) == 4"}, want: ended},
 	{name: "deque that is shorter than it was", program: "from collections import deque\ndef f(x):\n  d = deque([[1]] * 5, 5); return d", tests: []string{"from collections import deque\nassert f(2) == deque([[1]] * 4)"}},
 	{name: "bomb of shared lists", program: "def f(x):\n  l = []\n  for _ in range(100): l = [l, l]\n  return l", tests: []string{"assert f(2) == [[], [[]]]"}},

@@ -14,6 +14,8 @@ and with it every expected value, stays with the grader. Where such a chain uses
 does not split so, and every test with blocks (for, try, with, def), runs in the grader as it stands and calls the program's functions
 from afar; only tests on instances of the program's own classes run beside the program, and are weak.
 
+Tests that use names which earlier tests bound are split one after the other, as if they were one.
+
 A judge may name functions in _harness_constant whose calls on literals have the same value every time: expected answers that a
 reference solution computes. They are evaluated once, by whoever keeps the compiled task, and __v[-1], __v[-2] … stand for them.
 """
@@ -41,11 +43,22 @@ class Instance(Weak):
 LAZY = (ast.BoolOp, ast.IfExp)
 NAMELESS = (ast.Constant, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
 SIMPLE = (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom, ast.AnnAssign, ast.AugAssign)
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+BINDING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, *DEFINITIONS)
 CONSTANT = (ast.Constant, ast.Tuple, ast.UnaryOp, ast.USub, ast.expr_context)
 # Names that may stand in what is as good as a literal: some numbers need them.
 LITERAL = {"complex", "float"}
 # Functions whose answer is the judgement: inside the program they would judge what the program says of itself.
 JUDGING = {"isinstance", "issubclass", "all", "any", "callable", "hasattr"}
+
+
+# More such functions, which modules have.
+JUDGES = {"isclose", "allclose", "array_equal", "eq", "ne", "lt", "le", "gt", "ge", "is_", "is_not", "contains", "approx", "exec", "eval"}
+# Functions that call their first argument, or the one named key.
+CALLING = {"map", "filter", "reduce", "starmap", "takewhile", "dropwhile", "filterfalse", "accumulate", "partial"}
+# Functions that take only some of the items of an iterator, which is then another.
+ADVANCING = {"next", "iter", "islice", "takewhile", "zip"}
+SCOPES = (ast.Lambda, ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
 
 
 EMPTY = frozenset()
@@ -138,7 +151,9 @@ class Task:
         self.imports = "\n".join(task["imports"])
         self.namespace = {"__builtins__": builtins, "__name__": "__main__"}
         exec(compile(self.imports, "<imports>", "exec"), self.namespace)
-        self.clean = set(dir(builtins)) | set(self.namespace)
+        # And modules that nobody imports. What is only there for people at a prompt is a name as good as any for a function.
+        self.known = (set(dir(builtins)) - {"exit", "quit", "help"}) | set(self.namespace)
+        self.clean = set(self.known)
         self.program = set()  # names that are the program's although they are known: entries, and what the set-up derives from them
         self.entries = set()
         self.trees = [self.parse_test(t) for t in task["tests"]]
@@ -147,6 +162,7 @@ class Task:
         judge_names = names_bound_outside(judge)
         self.find_entry(task["entry"], good, judge_names)
         self.implicit = self.find_forgotten_imports(good + [judge], judge_names)
+        self.forgotten = frozenset(self.implicit)
         self.split_setup(parse(task["setup"]))
         exec(compile(judge, "<judge>", "exec"), self.namespace)
         self.constant = frozenset(self.namespace.get("_harness_constant", ())) & judge_names
@@ -156,6 +172,7 @@ class Task:
     @staticmethod
     def parse_test(text):
         try:
+            compile(text, "<test>", "exec")  # finds more than the parser: return outside a function
             return parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
             return "%s: %s" % (type(e).__name__, e)
@@ -196,6 +213,7 @@ class Task:
                 continue
             usable.append(name)
             self.clean.add(name)
+            self.known.add(name)
         return usable
 
     def split_setup(self, tree):
@@ -211,11 +229,13 @@ class Task:
                     continue
                 except Exception:
                     pass
-            self.program |= bound
-            for x in ast.walk(node):
-                if isinstance(x, (ast.Attribute, ast.Subscript)) and isinstance(x.ctx, ast.Store) and chain_root(x):
-                    self.program.add(chain_root(x))
+            self.program |= bound | stores_elsewhere(node)
         self.clean_setup = clean
+
+
+def stores_elsewhere(tree):
+    """The names below the attributes and items that a tree assigns to."""
+    return {chain_root(x) for x in ast.walk(tree) if isinstance(x, (ast.Attribute, ast.Subscript)) and isinstance(x.ctx, ast.Store)} - {None}
 
 
 def names_bound_outside(tree):
@@ -229,35 +249,93 @@ def names_bound_outside(tree):
     return out
 
 
-class Split:
-    """One test, split. shared and needed come from an earlier attempt: mutable variables that the program was handed, which are the
-    program's from then on, and variables that the program's part reads."""
+class Names:
+    """Where the names live that tests bind: in the program's interpreter, in the grader's, or in both. Tests that share names are
+    split one after the other, again and again until what a later one needs of an earlier one has been found."""
 
-    def __init__(self, task, tree, shared, needed, late):
+    def __init__(self, task):
         self.task = task
-        self.shared, self.needed = shared, needed
-        self.program, self.clean = set(task.program), set(task.clean)
+        self.shared = set()  # mutable variables that the program is handed, which are the program's from then on
+        self.needed = set()  # variables that the program's part reads
+        self.remote = set()  # variables that a test needs which runs in the grader as it stands
+        self.begin()
+
+    def begin(self):
+        self.program, self.clean = set(self.task.program), set(self.task.clean)
+        self.mutable, self.touched, self.bound = set(), set(), set()
+        self.instances = set()  # variables that hold an instance of a class of the program
+        self.held = set()  # variables that only the program's interpreter has
+        self.away = set()  # variables that only the grader's interpreter has
+        self.asked = set()  # variables that tests read which run in the grader as they stand
+
+    def copy(self):
+        other = Names.__new__(Names)
+        other.__dict__ = {k: set(v) if isinstance(v, set) else v for k, v in self.__dict__.items()}
+        return other
+
+    def take(self, other):
+        self.__dict__ = other.__dict__
+
+    def is_programs(self, name):
+        return name in self.program or name not in self.clean
+
+    def settled(self):
+        """Whether the last round found nothing new; each round adds names, of which there are finitely many."""
+        found = self.mutable & self.touched, self.touched & self.bound, self.asked & self.held
+        old = self.shared, self.needed, self.remote
+        done = all(f <= o for f, o in zip(found, old))
+        for f, o in zip(found, old):
+            o |= f
+        return done
+
+    def ran_inside(self, tree):
+        bound = names_bound_outside(tree)
+        self.program |= bound
+        self.held |= bound
+        self.away -= bound
+        self.touched |= tree.reads
+
+    def ran_remotely(self, tree):
+        bound = names_bound_outside(tree)
+        self.asked |= tree.reads
+        self.program -= bound - self.task.program
+        self.clean |= bound
+        self.held -= bound
+        self.away |= bound
+
+
+class Split:
+    """One test, split. names is what the tests before it have left, and then what it leaves itself."""
+
+    def __init__(self, task, tree, names, late):
+        self.task = task
+        self.names = names
+        self.shared, self.needed = names.shared, names.needed
+        self.program, self.clean = names.program, names.clean
+        self.mutable, self.touched, self.instances = names.mutable, names.touched, names.instances
         self.ops = []
         self.reason = None  # why a part that moved makes the test weak
         self.values = 0
         self.before, self.residual = [], []
         self.constants = []  # expressions whose value does not depend on the program
-        self.mutable, self.touched = set(), set()
-        self.instances = set()  # variables that hold an instance of a class of the program
         body = [n for n in tree.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
         for node in body:
+            if any(isinstance(x, ast.NamedExpr) for x in ast.walk(node)):
+                raise Weak("assignment expression")
             if isinstance(node, ast.Assert):
                 self.add_assert(node, late)
             elif isinstance(node, SIMPLE):
                 self.add_simple(node)
+            elif isinstance(node, DEFINITIONS):
+                self.add_definition(node)
             else:
                 raise Weak("statement " + type(node).__name__)
+            names.bound |= node.binds
         if not self.residual:
-            raise Weak("no assert")
-        bound = set().union(*[n.binds for n in body])
+            if not body or not all(isinstance(n, BINDING) for n in body):
+                raise Weak("no assert")
+            self.residual.append(ast.copy_location(ast.Constant(True), body[0]))
         self.lazy = tree.lazy
-        self.now_shared = self.mutable & self.touched
-        self.now_needed = self.touched & bound
 
     def result(self):
         test = self.residual[0]
@@ -272,7 +350,7 @@ class Split:
         }
 
     def is_programs(self, name):
-        return name in self.program or name not in self.clean
+        return self.names.is_programs(name)
 
     def is_function(self, name):
         """A name that the program itself defines, not one that set-up or test bound to what the program returned."""
@@ -285,12 +363,42 @@ class Split:
         return False
 
     def add_op(self, kind, code, node):
+        if node.reads & self.names.away:
+            raise Weak("variable of a test that runs in the grader")
+        for name in sorted(node.reads & self.task.forgotten):
+            self.ops.append(("P", compile("import " + name, "<test>", "exec")))
         self.ops.append((kind, code))
         self.touched |= node.reads
+
+    def is_conditional(self, node):
+        """Whether the program is called where an operand before it says so. An assert whose `and` ends early has failed anyway."""
+        if isinstance(node, ast.BoolOp):
+            return isinstance(node.op, ast.Or) and any(self.reads_program(x) for x in node.values[1:])
+        return isinstance(node, ast.IfExp) and (self.reads_program(node.body) or self.reads_program(node.orelse))
+
+    def judges(self, node):
+        """Whether a statement compares what the program returned: that is the grader's to do."""
+        for x in ast.walk(node):
+            if isinstance(x, ast.Compare) and self.reads_program(x):
+                return True
+            if isinstance(x, ast.Call) and self.reads_program(x):
+                name = x.func.attr if isinstance(x.func, ast.Attribute) else x.func.id if isinstance(x.func, ast.Name) else ""
+                if name in JUDGING or name in JUDGES or name.lower().startswith("assert"):
+                    return True
+                root = chain_root(x.func)
+                values = x.args + [k.value for k in x.keywords]
+                if root and not self.is_programs(root) and root not in self.task.known:  # a helper of the tests
+                    if any(isinstance(v, ast.Name) and self.is_function(v.id) for v in values):
+                        return True
+                    if not all(self.reads_program(v) for v in values):
+                        return True
+        return False
 
     def add_assert(self, node, late):
         self.moved = []
         test = node.test
+        if any(self.is_conditional(x) for x in ast.walk(test)):
+            raise Weak("calls that natively may not be made")
         # Compared with something that does not name the program, a call of a name in capitals is a function, not a class; compared
         # with nothing else than the program's own, it may as well be one: there is no expected value to keep from it.
         self.literal = isinstance(test, (ast.Call, ast.UnaryOp)) or (
@@ -305,23 +413,54 @@ class Split:
 
     def add_simple(self, node):
         bound = node.binds
+        if stores_elsewhere(node) & self.task.known:
+            raise Weak("assignment to an attribute of a module")
         augments = isinstance(node, ast.AugAssign) and any(n in self.program for n in bound)
         if bound & self.shared or self.reads_program(node) or augments:
-            node = self.fold_judge(node)
-            self.add_op("P", statements([node]), node)
-            self.program |= bound
+            if bound & self.names.remote or self.judges(node):
+                raise Weak("what the program returned is compared outside an assert")
+            self.add_inside(node, bound)
             value = getattr(node, "value", None)
             if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id[:1].isupper():
                 self.instances |= bound
             return
+        self.add_outside(node, bound)
+        value = getattr(node, "value", None)
+        if value is not None and not all(isinstance(x, CONSTANT) for x in ast.walk(value)):
+            self.mutable |= bound
+
+    def add_definition(self, node):
+        """A function or class of the test. It may be handed to the program, or decorated by it, where it does not call it."""
+        inner = set().union(*(getattr(x, "reads", EMPTY) for name, x in parts(node) if name != "decorator_list")) - node.binds
+        inside = any(self.is_programs(n) for n in inner) or any(self.reads_program(x) for x in node.decorator_list)
+        if any(self.is_programs(n) and n not in self.names.held for n in inner):
+            raise Weak("definition that calls the program")
+        bound = {node.name}
+        if inside:
+            if bound & self.names.remote or any(isinstance(x, (ast.Assert, ast.Compare)) for x in ast.walk(node)):
+                raise Weak("definition that may judge the program")
+            self.add_inside(node, bound)
+        else:
+            self.add_outside(node, bound)
+
+    def add_inside(self, node, bound):
+        """The statement is the program's interpreter's alone, and so is what it binds."""
+        node = self.fold_judge(node)
+        self.add_op("P", statements([node]), node)
+        self.program |= bound
+        self.names.held |= bound
+        self.names.away -= bound
+
+    def add_outside(self, node, bound):
+        """The statement is the grader's, and the program's interpreter has it too where it needs it."""
         if bound & self.needed:
             node = self.fold_judge(node)
             self.add_op("P", statements([node]), node)
         self.before.append(node)
         self.clean |= bound
-        value = getattr(node, "value", None)
-        if value is not None and not all(isinstance(x, CONSTANT) for x in ast.walk(value)):
-            self.mutable |= bound
+        self.program -= bound - self.task.program
+        self.names.held -= bound
+        self.names.away -= bound
 
     def fold_judge(self, node):
         """Names of the judge never meet the program: what the program's part needs of them is computed here, once."""
@@ -398,12 +537,24 @@ class Split:
         if isinstance(node, ast.Lambda):
             raise CannotSplit
         if isinstance(node, (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)):
+            first = node.generators[0]
+            if any(self.reads_program(x, bound | node.binds) for x in turns(node)) or not isinstance(first.iter, ast.Call) and self.names_function(first.iter):
+                raise CannotSplit  # evaluated with every turn, not once
             return self.children(node, bound | node.binds, self.visit)
         if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+            called = node.args[:1] if name in CALLING else []
+            if name in ADVANCING and any(isinstance(x, ast.Name) and x.id in self.names.held for x in node.args):
+                return self.move(node, bound, whole=False, judged=False)
+            if any(self.reads_program(x, bound) for x in called + [k.value for k in node.keywords if k.arg == "key"]):
+                raise CannotSplit
             for a in node.args + [k.value for k in node.keywords]:
                 if isinstance(a, ast.Name) and (a.id in self.instances or self.is_function(a.id)):
                     raise CannotSplit
         return self.children(node, bound, self.visit)
+
+    def names_function(self, node):
+        return any(isinstance(x, ast.Name) and self.is_function(x.id) for x in ast.iter_child_nodes(node))
 
     def is_identity(self, node, bound):
         """Whether two objects of the program are one is seen only where they are, and no method of theirs is asked."""
@@ -446,6 +597,23 @@ def value_at(index, node):
     return ast.copy_location(ast.Subscript(*place, ast.Load()), node)
 
 
+def parts(node):
+    """The nodes right below node, each with the name of its field."""
+    for name, v in ast.iter_fields(node):
+        for x in v if isinstance(v, list) else [v]:
+            if isinstance(x, ast.AST):
+                yield name, x
+
+
+def turns(comprehension):
+    """What a comprehension evaluates with every turn: all but the first of its iterables."""
+    for x in ast.iter_child_nodes(comprehension):
+        if x is comprehension.generators[0]:
+            yield from x.ifs
+        else:
+            yield x
+
+
 def drives(node):
     """asyncio.run and its like finish a value that the program has begun."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (
@@ -462,24 +630,25 @@ def inside_test(tree, why):
     return outcome(ops=[("P", compile(tree, "<test>", "exec"))], weak=why)
 
 
-def remote_test(task, tree):
+def remote_test(tree, names):
     """The test runs in the grader as it stands, where the program's names are stand-ins that call over."""
-    names = sorted(n for n in tree.reads - tree.binds if task.is_programs(n))
-    return outcome(remote=names, residual=compile(tree, "<test>", "exec"))
+    programs = sorted(n for n in tree.reads - tree.binds if names.is_programs(n))
+    names.ran_remotely(tree)
+    return outcome(remote=programs, residual=compile(tree, "<test>", "exec"))
 
 
-def uses_class(task, tree):
+def uses_class(task, tree, names):
     """Classes of the program and their instances cannot cross. A name in capitals that is called makes one; with asks for methods of
     what the program returned; and except, isinstance and issubclass take the class itself."""
     known = tree.binds
 
     def programs(node):
-        return any(n not in known and task.is_programs(n) for n in getattr(node, "reads", EMPTY))
+        return any(n not in known and names.is_programs(n) for n in getattr(node, "reads", EMPTY))
 
     for x in ast.walk(tree):
         if isinstance(x, ast.Call) and isinstance(x.func, ast.Name):
             name = x.func.id
-            if name[:1].isupper() and task.is_programs(name) and name not in task.entries:
+            if name[:1].isupper() and names.is_programs(name) and name not in task.entries:
                 return True
             if name in ("isinstance", "issubclass") and len(x.args) == 2 and programs(x.args[1]):
                 return True
@@ -487,32 +656,93 @@ def uses_class(task, tree):
             return True
         elif isinstance(x, ast.withitem) and chain_root(x.context_expr) and programs(x.context_expr):
             root = chain_root(x.context_expr)
-            if root not in known and task.is_programs(root):
+            if root not in known and names.is_programs(root):
                 return True
     return False
 
 
-def split_test(task, tree, forced_weak, late):
+def needs(tree):
+    """The names that a test reads before it has bound them itself."""
+    bound, out = set(), set()
+    for node in tree.body:
+        own = node.binds
+        if isinstance(node, SIMPLE + (ast.Assert,)):  # what it binds at its end it does not have before
+            own = EMPTY.union(*(x.binds for x in ast.walk(node) if isinstance(x, SCOPES)))
+            if isinstance(node, ast.AugAssign):
+                out |= node.target.binds - bound
+        out |= node.reads - own - bound
+        bound |= node.binds
+    return out
+
+
+def share_names(task, trees):
+    """Whether a test reads a name that only a test before it binds."""
+    bound = set()
+    for tree in trees:
+        if not isinstance(tree, str):
+            if needs(tree) & (bound - task.known):
+                return True
+            bound |= names_bound_outside(tree)
+    return False
+
+
+def replaces(task, tree):
+    """Whether a test puts something in the place of what the program uses: input, print, a module's function. Standard output and
+    error may be replaced where the test runs, since what the program prints is brought there."""
+    for x in ast.walk(tree):
+        if isinstance(x, ast.Attribute) and isinstance(x.ctx, ast.Store) and chain_root(x) in task.known:
+            if not (chain_root(x) == "sys" and x.attr in ("stdout", "stderr")):
+                return True
+        if isinstance(x, ast.Call):
+            name = ast.unparse(x.func)
+            if name in ("patch", "patch.object", "patch.dict", "mock.patch", "mock.patch.object", "mock.patch.dict", "unittest.mock.patch", "unittest.mock.patch.object"):
+                return True
+    return False
+
+
+def split_test(task, tree, forced_weak, late, names):
+    """A test, split; names is what the tests before it have left, and then what this one leaves."""
     if isinstance(tree, str):
         return outcome(error=tree)
+    if not forced_weak and replaces(task, tree):
+        forced_weak = "it replaces what the program uses"
     if forced_weak:
+        names.ran_inside(tree)
         return inside_test(tree, forced_weak)
-    shared, needed = set(), set()
+    after = names.copy()
     try:
-        while True:  # each round adds names, of which there are finitely many
-            s = Split(task, tree, shared, needed, late)
-            if s.now_shared <= shared and s.now_needed <= needed:
-                break
-            shared |= s.now_shared
-            needed |= s.now_needed
+        s = Split(task, tree, after, late)
         if not s.reason:
+            names.take(after)
             return outcome(**s.result())
         why = s.reason
     except Instance as e:
+        names.ran_inside(tree)
         return inside_test(tree, str(e))
     except (Weak, CannotSplit) as e:
         why = str(e) or "expression that does not split"
-    return inside_test(tree, why) if uses_class(task, tree) else remote_test(task, tree)
+    if uses_class(task, tree, names):
+        names.ran_inside(tree)
+        return inside_test(tree, why)
+    return remote_test(tree, names)
+
+
+def split_tests(task, trees, weak, late):
+    """All tests, split: each for itself, or one after the other where they share names."""
+    together = share_names(task, trees)
+    if together and weak:  # what they share must be where they are
+        weak = dict.fromkeys(map(str, range(len(trees))), next(iter(weak.values())))
+    numbered = list(enumerate(trees))
+    out = []
+    for group in [numbered] if together else [[x] for x in numbered]:
+        names = Names(task)
+        while True:
+            names.begin()
+            split = [split_test(task, tree, weak.get(str(i)), i in late, names) for i, tree in group]
+            if names.settled():
+                break
+        out += split
+    return out
 
 
 def pack(code):
@@ -528,8 +758,7 @@ def compile_task(text):
     task = Task(spec)
     late = set(spec["late"])
     tests = []
-    for i, tree in enumerate(task.trees):
-        r = split_test(task, tree, spec["weak"].get(str(i)), i in late)
+    for r in split_tests(task, task.trees, spec["weak"], late):
         r["ops"] = [[kind, pack(code)] for kind, code in r["ops"]]
         r["constants"] = [pack(code) for code in r["constants"]]
         r["residual"], r["before"] = pack(r["residual"]), pack(r["before"])

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/runtime/python-wasm/sandbox"
 )
 
@@ -73,7 +72,7 @@ func (t *Task) AddConstants(ctx context.Context, box *sandbox.Box, l Limits) (la
 func (x *Test) keep(operations []record) bool {
 	for k := range x.constant {
 		o := operations[k]
-		if !o.found || o.outcome().Class != core.Passed {
+		if !o.found || o.status != statusValue {
 			return false
 		}
 		x.ahead = appendOperation(x.ahead, opValue, uint32(-1-int32(k)), nonNil(o.data))

@@ -1,7 +1,9 @@
 package grade
 
 import (
+	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/rlvr-harness/harness/core"
 	"github.com/rlvr-harness/harness/runtime/python-wasm/sandbox"
@@ -22,19 +24,41 @@ type dialogue struct {
 // errEnded says that the program's interpreter did not survive a call.
 var errEnded = errors.New("the program's interpreter ended")
 
-// judgeRemote runs test i, after all that wait to be judged.
+// judgeRemote runs test i as it stands, after all that wait to be judged.
 func (r *run) judgeRemote(i int) error {
 	if err := r.judgeQueue(); err != nil {
 		return err
 	}
+	return r.converse(i, r.task.Tests[i].residual)
+}
+
+// judgeHeld judges test i at once, over values with objects in them that the program's interpreter has and is asked for.
+func (r *run) judgeHeld(i int) error {
+	x, q := &r.task.Tests[i], &r.queue
+	values := slices.Clone(r.rs.operations) // their data lies where no call of the grader's interpreter writes
+	if err := r.judgeQueue(); err != nil {
+		return err
+	}
+	q.add(i, x, values)
+	operations := slices.Clone(q.operations)
+	q.clear()
+	if len(operations) >= sandbox.BufferSize {
+		setResult(&r.verdict.Tests[i], core.TestResult{Class: core.Memory, Message: "the values are too large to compare"})
+		return nil
+	}
+	return r.converse(i, operations)
+}
+
+// converse has the grader's interpreter perform the operations of test i, with calls into the program's.
+func (r *run) converse(i int, operations []byte) error {
 	result := &r.verdict.Tests[i]
 	o, err := r.prepareJudge()
 	if err != nil {
 		return err
 	}
-	if x := &r.task.Tests[i]; o.Class == "" {
+	if o.Class == "" {
 		r.remote.test, r.remote.end, r.remote.failure = i, core.TestResult{}, nil
-		if o, err = r.callJudge(x.residual, r.answer); err != nil {
+		if o, err = r.callJudge(operations, r.answer); err != nil {
 			return err
 		}
 	}
@@ -58,12 +82,14 @@ func (r *run) judgeRemote(i int) error {
 	return nil
 }
 
-// answer performs a call. The reply is status u8, number of the builtin exception u8, and the value or the exception's text.
+// answer performs a call. The reply is status u8, number of the builtin exception u8, u32 and so many bytes of standard output, and the
+// value or the exception's text.
 func (r *run) answer(request []byte) ([]byte, error) {
 	d := &r.remote
 	if d.end.Class != "" || d.failure != nil { // it ended before
 		return nil, errEnded
 	}
+	printed := len(r.g.candidate.Host().Stdout())
 	end, err := r.call(callFunction, request, r.limits.Fuel.OfTest(d.test)-r.use.Tests[d.test], 2)
 	if err != nil {
 		d.failure = err
@@ -77,9 +103,12 @@ func (r *run) answer(request []byte) ([]byte, error) {
 		return nil, errEnded
 	}
 	o := r.rs.operations[0]
-	d.reply = append(d.reply[:0], byte(o.status), noType)
+	output := r.g.candidate.Host().Stdout()[printed:]
+	d.reply = binary.LittleEndian.AppendUint32(append(d.reply[:0], byte(o.status), noType), uint32(len(output)))
+	d.reply = append(d.reply, output...)
 	switch o.status {
-	case statusValue:
+	case statusValue, statusRemote:
+		d.reply[0] = byte(statusValue)
 		d.reply = append(d.reply, o.data...)
 	case statusException, statusExit, statusMemory:
 		if n := r.rs.operations[1]; len(n.data) == 1 {

@@ -34,7 +34,7 @@ func (q *queue) add(i int, x *Test, operations []record) {
 		if kind != opEvaluate {
 			continue
 		}
-		if o := operations[k]; o.status == statusValue {
+		if o := operations[k]; o.isValue() {
 			b = appendOperation(b, opValue, index, nonNil(o.data))
 		}
 		index++

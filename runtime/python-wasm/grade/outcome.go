@@ -10,7 +10,7 @@ import (
 // outcome is the meaning of a record of the program's interpreter.
 func (r record) outcome() core.TestResult {
 	switch r.status {
-	case statusValue:
+	case statusValue, statusRemote:
 		return core.TestResult{Class: core.Passed}
 	case statusForeign:
 		return core.TestResult{Class: core.Failed, Message: "a value of type " + clean(r.data) + " cannot be compared"}

@@ -188,6 +188,8 @@ func (r *run) test(i int) error {
 		return r.judgeRemote(i)
 	case x.residual == nil:
 		setResult(result, core.TestResult{Class: core.Passed})
+	case x.staysRemote(r.rs.operations):
+		return r.judgeHeld(i)
 	default:
 		r.queue.add(i, x, r.rs.operations)
 	}
@@ -261,13 +263,23 @@ func (x *Test) evaluated(operations []record, rest core.TestResult) core.TestRes
 		switch {
 		case !o.found:
 			return rest
-		case o.status == statusValue:
+		case o.isValue():
 		case x.lazy && kind == opEvaluate && o.status == statusException:
 		default:
 			return o.outcome()
 		}
 	}
 	return core.TestResult{Class: core.Passed}
+}
+
+// staysRemote says that a value of the test has objects in it that stay in the program's interpreter.
+func (x *Test) staysRemote(operations []record) bool {
+	for k := range x.kinds {
+		if operations[k].status == statusRemote {
+			return true
+		}
+	}
+	return false
 }
 
 // isForeign says that an operation of the test gave a value that cannot cross.

@@ -40,6 +40,7 @@ const (
 	statusFalse       status = 7
 	statusUndecodable status = 8
 	statusMemory      status = 9
+	statusRemote      status = 10
 )
 
 // recordHead is the size of what comes before a record's bytes, and before an operation's.
@@ -74,6 +75,9 @@ type record struct {
 	status status
 	data   []byte
 }
+
+// isValue says that the record holds a value.
+func (r record) isValue() bool { return r.status == statusValue || r.status == statusRemote }
 
 // exception splits the data of an exception's record.
 func (r record) exception() (name, message string) {

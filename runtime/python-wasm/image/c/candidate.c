@@ -8,7 +8,8 @@
 #include "reactor.h"
 #include <marshal.h>
 
-static PyObject *standard_output, *flush;
+PyObject *standard_output;
+static PyObject *flush;
 
 int streams_capture(void) {
     standard_output = Py_XNewRef(PySys_GetObject("stdout"));
@@ -17,21 +18,50 @@ int streams_capture(void) {
 }
 
 /* What the program printed reaches the host, where it is counted. */
-static void flush_output(void) {
+void flush_output(void) {
     PyObject *x = PyObject_CallOneArg(flush, standard_output);
     Py_XDECREF(x);
     PyErr_Clear();
 }
 
-/* A code object for n bytes of source, or NULL with an exception. */
+static PyObject *compile_text(const char *text, PyCompilerFlags *flags) {
+    return Py_CompileStringExFlags(text, "<program>", Py_file_input, flags, -1);
+}
+
+/* Whether one of the first two lines, where only comments are, may name an encoding. */
+static int names_encoding(const char *line) {
+    for (int i = 0; i < 2 && *line; i++) {
+        const char *at = line + strspn(line, " \t\f\r\xef\xbb\xbf"), *end = strchr(at, '\n');
+        size_t n = end ? (size_t)(end - at) : strlen(at);
+        if (n && *at != '#') return 0;
+        if (memmem(at, n, "coding", 6)) return 1;
+        line = at + n + (end != NULL);
+    }
+    return 0;
+}
+
+static int is_utf8(const char *p, uint32_t n) {
+    PyObject *s = PyUnicode_DecodeUTF8(p, n, NULL);
+    PyErr_Clear();
+    Py_XDECREF(s);
+    return s != NULL;
+}
+
+/* A code object for n bytes of source, or NULL with an exception. What is UTF-8 came here as text, and its letters are what they are:
+ * a comment that names another encoding is one of the file that it was in. It must still be one that Python knows. */
 static PyObject *compile_source(const unsigned char *p, uint32_t n) {
+    static PyCompilerFlags as_text = {PyCF_IGNORE_COOKIE, PY_MINOR_VERSION};
     char *text = malloc((size_t)n + 1);
     if (!text) return PyErr_NoMemory();
     memcpy(text, p, n);
     text[n] = 0;
     PyObject *code = NULL;
-    if (strlen(text) != n) PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
-    else code = Py_CompileStringExFlags(text, "<program>", Py_file_input, NULL, -1);
+    if (strlen(text) != n) {
+        PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
+    } else {
+        code = compile_text(text, NULL);
+        if (code && names_encoding(text) && is_utf8(text, n)) Py_SETREF(code, compile_text(text, &as_text));
+    }
     free(text);
     return code;
 }

@@ -156,10 +156,10 @@ static PyObject *decode_marked(Decoder *d) {
 }
 
 static PyObject *decode_iterator(Decoder *d, int depth) {
-    int cut = flag(d);
-    PyObject *items = cut < 0 ? bad() : decode_list(d, depth, NOT_SHARED), *it;
+    int flags = flag(d);
+    PyObject *items = flags < 0 ? bad() : decode_list(d, depth, NOT_SHARED), *it;
     if (!items) return NULL;
-    if (cut) { /* int("iterator cut …") raises when a test gets there */
+    if (flags & ITERATOR_CUT) { /* int("iterator cut …") raises when a test gets there */
         PyObject *end = PyObject_CallFunctionObjArgs((PyObject *)&PyMap_Type, (PyObject *)&PyLong_Type, captured.truncated, NULL);
         it = end ? PyObject_CallFunctionObjArgs(captured.chain, items, end, NULL) : NULL;
         Py_XDECREF(end);
@@ -167,6 +167,7 @@ static PyObject *decode_iterator(Decoder *d, int depth) {
         it = PyObject_GetIter(items);
     }
     Py_DECREF(items);
+    if (it && flags & ITERATOR_GENERATOR) Py_SETREF(it, PyObject_CallOneArg(captured.generator, it));
     return it;
 }
 
@@ -448,6 +449,12 @@ static PyObject *decode_tagged(Decoder *d, int tag, int depth, uint32_t index) {
         return x;
     case 'U': return decode_member(d, depth);
     case 'p': return decode_own_name(d, depth);
+    case 'H':
+        n = read_u32(&d->in);
+        if (!(p = read_bytes(&d->in, 2))) return bad();
+        if (!read_bytes(&d->in, p[1])) return bad();
+        x = d->own ? held_object(n) : remote_object(n, p[0], p + 2, p[1]);
+        return x ? x : bad();
     case 'n': return Py_NewRef(Py_NotImplemented);
     case 'L': return decode_slice(d, depth);
     case 'v':

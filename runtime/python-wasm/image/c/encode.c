@@ -10,11 +10,12 @@
  *   D text (Decimal)  Q numerator denominator (Fraction)
  *   Y date  A datetime  h time  m timedelta  z offset (timezone)
  *   k u32 items (dict keys)  K u32 pairs (dict items)  V u32 items (dict values)
- *   g cut u8, u32 items (iterator)  y u8 (a type, by number)  U class name, member name (enum member)
+ *   g flags u8, u32 items (iterator)  y u8 (a type, by number)  U class name, member name (enum member)
  *   n NotImplemented  L start stop step (slice)  v u32+bytes (memoryview)  M dict (mappingproxy)  j dict (SimpleNamespace)
  *   x u8, args (exception: number of its nearest builtin type)  W u8, content (a class of captured.wrappers)  P str (PurePosixPath)
  *   J class name, flags u8, dict (instance of a dataclass: flags 1 order, 2 frozen)
  *   p name (str): a name of the program, on its way back to it
+ *   H number u32, abilities u8, u8+bytes (name of its class): an object that stays in the program's interpreter (remote.c)
  *   o an object with an identity and nothing else
  *   * marks the next container as shared; @ u32 stands for the n-th of those
  *   w slot u8 marks the next str, int or float as one that may come again; R slot u8 stands for the last one marked with that slot
@@ -302,7 +303,7 @@ static int encode_set(PyObject *o, int tag, int depth) {
     return 0;
 }
 
-/* Items of an iterator after a tag; cut says where the byte is that tells of a cut, or 0. */
+/* Items of an iterator after a tag; cut says where the flags are that tell of a cut, or 0. */
 static int encode_items(PyObject *iterator, uint32_t cut, uint32_t limit, int depth) {
     uint32_t n = 0, at = output_used();
     if (put_u32(0)) return STATUS_LARGE;
@@ -310,7 +311,7 @@ static int encode_items(PyObject *iterator, uint32_t cut, uint32_t limit, int de
     while ((x = Py_TYPE(iterator)->tp_iternext(iterator))) {
         if (n >= limit) {
             Py_DECREF(x);
-            if (cut) output_buffer[cut] = 1;
+            if (cut) output_buffer[cut] |= ITERATOR_CUT;
             break;
         }
         int r = encode_at(x, depth + 1);
@@ -329,7 +330,7 @@ static int encode_items(PyObject *iterator, uint32_t cut, uint32_t limit, int de
 static int encode_iterator(PyObject *iterator, int depth) {
     if (put_u8('g')) return STATUS_LARGE;
     uint32_t cut = output_used();
-    if (put_u8(0)) return STATUS_LARGE;
+    if (put_u8(PyGen_CheckExact(iterator) ? ITERATOR_GENERATOR : 0)) return STATUS_LARGE;
     return encode_items(iterator, cut, MAX_ITEMS, depth);
 }
 
@@ -621,13 +622,23 @@ static int has_plain_identity(PyTypeObject *t) {
            !(t->tp_as_mapping && t->tp_as_mapping->mp_length) && !(t->tp_as_sequence && t->tp_as_sequence->sq_length);
 }
 
+int encode_name(PyObject *name) { return put_u8('p') ? STATUS_LARGE : encode_str(name); }
+
+/* Objects may stay where they are: whoever gets the value can ask for them. */
+static int may_stay, stayed;
+
+static int encode_stay(PyObject *o) {
+    stayed = 1;
+    return encode_held(o);
+}
+
 static int encode_other(PyObject *o, int depth) {
     PyTypeObject *t = Py_TYPE(o);
-    PyObject *name = remote_name(o);
-    if (name) return put_u8('p') ? STATUS_LARGE : encode_str(name);
+    int remote = encode_remote(o);
+    if (remote >= 0) return remote;
     if (t->tp_iternext && t->tp_iter == PyObject_SelfIter && ((t->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !(t->tp_flags & Py_TPFLAGS_HEAPTYPE)))
         return encode_iterator(o, depth); /* generators, map, zip, itertools … */
-    if (t->tp_iter && (t->tp_flags & Py_TPFLAGS_HEAPTYPE) && !PyType_Check(o)) {
+    if (t->tp_iter && (t->tp_flags & Py_TPFLAGS_HEAPTYPE) && !PyType_Check(o) && !may_stay) {
         /* An iterable class of the program: its items are its value. One that cannot be iterated is only an object. */
         uint32_t from = output_used(), count = marks->count;
         PyObject *iterator = t->tp_iter(o);
@@ -640,6 +651,7 @@ static int encode_other(PyObject *o, int depth) {
     }
     int flags = 0;
     if (is_dataclass(t, &flags)) return encode_dataclass(o, flags, depth);
+    if (may_stay) return encode_stay(o);
     return has_plain_identity(t) ? put_u8('o') : STATUS_FOREIGN;
 }
 
@@ -661,7 +673,7 @@ static int encode_at(PyObject *o, int depth) {
     if (PyType_Check(o)) {
         for (int i = 0; i < captured.type_count; i++)
             if ((PyTypeObject *)o == captured.types[i]) return put_u8('y') || put_u8(i) ? STATUS_LARGE : 0;
-        return put_u8('o');
+        return may_stay ? encode_stay(o) : put_u8('o');
     }
     if (PyType_IsSubtype(t, captured.enum_)) return encode_member(o);
     if (PyObject_TypeCheck(o, captured.decimal)) return encode_decimal(o, depth);
@@ -685,6 +697,15 @@ static int encode_at(PyObject *o, int depth) {
     for (int i = 0; i < 5; i++)
         if (PyType_IsSubtype(t, captured.wrappers[i])) return encode_wrapper(o, i, depth);
     return encode_other(o, depth);
+}
+
+int encode_program(PyObject *value, int *remote) {
+    may_stay = 1;
+    stayed = 0;
+    int r = encode(value);
+    may_stay = 0;
+    *remote = stayed;
+    return r;
 }
 
 int encode(PyObject *value) {

@@ -76,7 +76,10 @@ EXPORT("harness_warm") int harness_warm(int n) {
     int result = 1;
     if (names && !PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()))
         done = PyRun_String((char *)input_buffer, Py_file_input, names, names);
-    if (done) result = values_capture() || remote_capture() || streams_capture();
+    captured.await = done ? Py_XNewRef(PyDict_GetItemString(names, "finish")) : NULL;
+    captured.awaited = done ? Py_XNewRef(PyDict_GetItemString(names, "finished")) : NULL;
+    captured.generator = done ? Py_XNewRef(PyDict_GetItemString(names, "generator")) : NULL;
+    if (captured.await && captured.awaited && captured.generator) result = values_capture() || streams_capture() || remote_capture();
     Py_XDECREF(done);
     Py_XDECREF(names);
     PyGC_Collect();

@@ -13,6 +13,8 @@
 
 /* Size of the input and of the output buffer; package sandbox has the same number. */
 #define BUFFER_SIZE (16u << 20)
+/* Flags of an iterator: it was cut, it was a generator. */
+enum { ITERATOR_CUT = 1, ITERATOR_GENERATOR = 2 };
 /* Values nested deeper than this do not cross. It stays below Py_C_RECURSION_LIMIT. */
 #define MAX_DEPTH 300
 
@@ -35,6 +37,7 @@ enum status {
     STATUS_FALSE = 7,
     STATUS_UNDECODABLE = 8,
     STATUS_MEMORY = 9,
+    STATUS_REMOTE = 10,   /* an encoded value with objects in it that stay in the program's interpreter */
 };
 #define ID_PROGRAM 0xFFFFFFFFu
 #define ID_SETUP 0xFFFFFFFEu
@@ -59,16 +62,27 @@ void record_value(uint32_t id, PyObject *value); /* encodes it */
 /* ---- values (encode.c, decode.c); both need values_capture before any foreign code ran */
 int values_capture(void);
 int encode(PyObject *value);               /* a status */
+int encode_program(PyObject *value, int *remote); /* where objects may stay in this interpreter; remote says whether some did */
+int encode_name(PyObject *name);
 /* Enum classes are looked up in enums, names of the program in own; both may be NULL. */
 PyObject *decode(const unsigned char *p, uint32_t n, PyObject *enums, PyObject *own);
 
 /* The global names of the program (candidate.c), borrowed; NULL with an exception. */
 PyObject *program_names(void);
 
-/* ---- names of the program in the grader's interpreter (remote.c) */
+/* What the program printed reaches the host with flush_output (candidate.c). */
+extern PyObject *standard_output;
+void flush_output(void);
+
+/* ---- names and objects of the program in the grader's interpreter (remote.c) */
 int remote_capture(void);
 PyObject *remote_new(const char *name, uint32_t n);
-PyObject *remote_name(PyObject *o); /* the name a Remote stands for, borrowed; NULL for anything else */
+PyObject *remote_object(uint32_t number, int abilities, const unsigned char *type, uint32_t n);
+const char *remote_type_name(PyObject *o); /* of the object that o stands for; NULL where it stands for none */
+int encode_remote(PyObject *o); /* a status; -1 where o is no Remote */
+/* The other side, in the program's interpreter. */
+int encode_held(PyObject *o);
+PyObject *held_object(uint32_t number);
 
 typedef struct {
     PyDateTime_CAPI *datetime;
@@ -84,6 +98,9 @@ typedef struct {
     PyObject *enum_name;                   /* the str "_name_" */
     PyObject *truncated;                   /* ["iterator cut …"], for the error of a cut iterator */
     PyObject *chain;                       /* itertools.chain */
+    PyObject *await;                       /* finishes an awaitable (py/warm.py) */
+    PyObject *generator;                   /* one over the items of an iterator */
+    PyObject *awaited;                     /* an iterator that ends at once, with the one item of a list for its value */
     PyTypeObject **types;                  /* types that cross by number */
     int type_count;
     reprfunc decimal_text;

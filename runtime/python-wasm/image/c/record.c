@@ -127,13 +127,14 @@ void record_exception(uint32_t id, int compiling) {
 
 void record_value(uint32_t id, PyObject *value) {
     if (record_open(id)) return;
-    int status = encode(value);
-    if (status == STATUS_EXCEPTION) {
+    int remote, status = encode_program(value, &remote);
+    if (!status && remote) status = STATUS_REMOTE;
+    else if (status == STATUS_EXCEPTION) {
         used = opened;
         record_exception(id, 0);
         return;
     }
-    if (status) record_rewind();
+    if (status && status != STATUS_REMOTE) record_rewind();
     if (status == STATUS_FOREIGN) {
         const char *name = Py_TYPE(value)->tp_name;
         put(name, (uint32_t)strnlen(name, 100));

@@ -71,6 +71,9 @@ static void show_at(PyObject *o, int level) {
         if (PySet_GET_SIZE(o) == 0 || !PySet_CheckExact(o)) word(")");
     } else if (Py_TYPE(o) == captured.deque) {
         show_items(o, "deque([", "])", level);
+    } else if (remote_type_name(o)) {
+        word("an object of type ");
+        word(remote_type_name(o));
     } else {
         PyObject *shown = PyUnicode_Check(o) || PyBytes_Check(o) ? cut(o) : is_flat(o) ? Py_NewRef(o) : NULL;
         PyObject *text = shown ? PyObject_Repr(shown) : PyUnicode_FromFormat("<%s>", Py_TYPE(o)->tp_name);

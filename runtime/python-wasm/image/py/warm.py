@@ -12,6 +12,8 @@ encodings.ascii encodings.idna encodings.latin_1 encodings.utf_8 encodings.utf_1
 """.split():
     __import__(_name)
 
+import asyncio
+
 import _virtual_loop
 
 _virtual_loop.install()
@@ -24,3 +26,29 @@ re.compile(r"[a-z]+\s*(\d+)?")
 re.purge()
 decimal.getcontext()
 "{:.2f} {!r:>8} {}".format(1.5, "a", [1])
+
+
+# What a Python that was started as usual has among its builtins.
+import _sitebuiltins
+import builtins
+
+builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+builtins.help = _sitebuiltins._Helper()
+
+
+# Functions that the reactor's C calls.
+def finish(awaitable, _run=asyncio.run):
+    async def wait():
+        return await awaitable
+
+    return _run(wait())
+
+
+def finished(value):
+    return value[0]
+    yield
+
+
+def generator(items):
+    yield from items
