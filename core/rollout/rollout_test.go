@@ -138,6 +138,12 @@ func TestCollectErrors(t *testing.T) {
 		{"a prompt that was not asked", func(_ context.Context, _ core.Sampling, yield func(core.Generated) error) error {
 			return yield(core.Generated{Prompt: 2})
 		}, "completion 0 of prompt 2; there are 2 of 2"},
+		{"a sample that was not asked", func(_ context.Context, _ core.Sampling, yield func(core.Generated) error) error {
+			return yield(core.Generated{Sample: 2})
+		}, "completion 2 of prompt 0; there are 2 of 2"},
+		{"a sample below the first", func(_ context.Context, _ core.Sampling, yield func(core.Generated) error) error {
+			return yield(core.Generated{Sample: -1})
+		}, "completion -1 of prompt 0"},
 		{"the sandbox fails, and the policy is told to stop", func(ctx context.Context, _ core.Sampling, yield func(core.Generated) error) error {
 			if err := yield(core.Generated{Completion: core.Completion{Text: "!"}}); err != nil {
 				return err

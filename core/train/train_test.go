@@ -224,6 +224,76 @@ func TestRatios(t *testing.T) {
 	}
 }
 
+// watched keeps the batches that an optimizer was asked about.
+type watched struct {
+	reinforce
+	batches []core.Batch
+}
+
+func (w *watched) Loss(ctx context.Context, b core.Batch) (core.Loss, error) {
+	w.batches = append(w.batches, b)
+	return w.reinforce.Loss(ctx, b)
+}
+
+// Every mini-batch of every iteration is told the log-probabilities of the policy before the step's first update, which
+// sampled it, and those of the reference, which knows nothing.
+func TestOldAndReference(t *testing.T) {
+	p := newTabular()
+	for at := range p.logits {
+		p.logits[at][1], p.logits[at][3] = 1, -1
+	}
+	o := &watched{reinforce: reinforce{needs: core.Needs{Reference: true, Sampler: true}}}
+	l := newLoop(p, o, reward(countA))
+	l.Config.Iterations, l.Config.MiniBatches = 2, 3
+	if _, err := l.Step(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	moved := 0
+	for k, b := range o.batches {
+		for i, on := range b.Mask {
+			if !on {
+				continue
+			}
+			if math.Abs(b.OldLogProbs[i]-b.SamplerLogProbs[i]) > 1e-6 {
+				t.Fatalf("update %d: the old log-probability is %v and the sampler's %v", k, b.OldLogProbs[i], b.SamplerLogProbs[i])
+			}
+			if math.Abs(b.RefLogProbs[i]+math.Log(float64(len(letters)))) > 1e-12 {
+				t.Fatalf("update %d: the reference's log-probability is %v", k, b.RefLogProbs[i])
+			}
+			if math.Abs(b.LogProbs[i]-b.OldLogProbs[i]) > 1e-6 {
+				moved++
+			}
+		}
+	}
+	if len(o.batches) != 6 || moved == 0 {
+		t.Errorf("%d updates, %d ratios that are not 1", len(o.batches), moved)
+	}
+}
+
+// spoiled is a policy that answers with a log-probability that cannot be.
+type spoiled struct {
+	*tabular
+	logProb float64
+}
+
+func (s spoiled) Forward(ctx context.Context, seqs []core.Sequence, temperature float64) (core.TokenScores, error) {
+	out, err := s.tabular.Forward(ctx, seqs, temperature)
+	out.LogProbs[0][0] = s.logProb
+	return out, err
+}
+
+// boundless is an optimizer that answers with such an advantage.
+type boundless struct {
+	reinforce
+	by float64
+}
+
+func (o *boundless) Advantages(ctx context.Context, scores [][]core.Score) ([][]float64, error) {
+	out, err := o.reinforce.Advantages(ctx, scores)
+	out[0][0] = o.by
+	return out, err
+}
+
 // The rows that are left out because they add nothing still count in the totals that a loss divides by.
 func TestIdleRowsCountInTotals(t *testing.T) {
 	o := &reinforce{needs: core.Needs{SkipIdle: true}}
@@ -291,6 +361,13 @@ func TestWrongAnswersAreRefused(t *testing.T) {
 	}{
 		{"NaN loss", func(_ *Loop, o *reinforce) { o.spoil = func(l *core.Loss) { l.Value = math.NaN() } }, "the loss NaN"},
 		{"NaN derivative", func(_ *Loop, o *reinforce) { o.spoil = func(l *core.Loss) { l.Grad[1] = math.NaN() } }, "the derivative NaN"},
+		{"infinite loss", func(_ *Loop, o *reinforce) { o.spoil = func(l *core.Loss) { l.Value = math.Inf(-1) } }, "the loss -Inf"},
+		{"infinite derivative", func(_ *Loop, o *reinforce) { o.spoil = func(l *core.Loss) { l.Grad[1] = math.Inf(1) } }, "the derivative +Inf"},
+		{"NaN advantage", func(l *Loop, _ *reinforce) { l.Optimizer = &boundless{by: math.NaN()} }, "returned NaN for sample 0 of group 0"},
+		{"infinite advantage", func(l *Loop, _ *reinforce) { l.Optimizer = &boundless{by: math.Inf(1)} }, "returned +Inf for sample 0 of group 0"},
+		{"probability above 1", func(l *Loop, _ *reinforce) { l.Policy = spoiled{newTabular(), 0.1} }, "the log-probability 0.1 at token 0"},
+		{"NaN log-probability", func(l *Loop, _ *reinforce) { l.Policy = spoiled{newTabular(), math.NaN()} }, "the log-probability NaN"},
+		{"token that cannot be", func(l *Loop, _ *reinforce) { l.Policy = spoiled{newTabular(), math.Inf(-1)} }, "the log-probability -Inf"},
 		{"short derivative", func(_ *Loop, o *reinforce) { o.spoil = func(l *core.Loss) { l.Grad = l.Grad[1:] } }, "derivatives for"},
 		{"derivative at padding", func(_ *Loop, o *reinforce) {
 			o.spoil = func(l *core.Loss) {

@@ -105,14 +105,9 @@ func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, 
 	correction := r.correction(b, i, mask, m)
 
 	perToken := r.s.Level == "token"
-	share := 1.0 // ∂(log w)/∂lp of one token
-	logw := sum
+	logw, share := sum, 1.0 // share is ∂(log w)/∂lp of one token, where all of them share w
 	if r.s.Level == "sequence" || r.s.Level == "sequence-token" {
-		share = 1 / float64(n)
-		logw = sum / float64(n)
-	}
-	if r.s.Level == "sequence-token" {
-		share = 1 // sg[s]·π/sg[π]: the value of s, the derivative of the token's own ratio
+		logw, share = sum/float64(n), 1/float64(n)
 	}
 	var phi float64
 	if r.s.Shape == "vespo" {
@@ -163,8 +158,8 @@ func (r *Rule) row(b core.Batch, i int, mask []bool, c float64, out *core.Loss, 
 		out.Value += c * l
 		grad[t] += c * dlp
 		switch r.s.Level {
-		case "token", "sequence-token":
-			grad[t] += c * dw * w.d * share
+		case "token", "sequence-token": // the latter is sg[s]·π/sg[π]: the value of s, the derivative of the token's own ratio
+			grad[t] += c * dw * w.d
 		default:
 			through += c * dw
 		}

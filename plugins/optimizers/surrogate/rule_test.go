@@ -86,6 +86,36 @@ func TestTwoTokens(t *testing.T) {
 	}
 }
 
+// TestClipMetrics counts who has no say in the step: CISPO's bound is epsilon_high itself and has no lower side, and an
+// advantage of the other sign, or none, is not clipped.
+func TestClipMetrics(t *testing.T) {
+	ratios := []float64{0.5, 1.5, 6}
+	for _, c := range []struct {
+		shape     string
+		epsilon   float64
+		advantage float64
+		low, high float64
+	}{
+		{"clip", 0.2, 1, 0, 2},
+		{"clip", 0.2, -1, 1, 0},
+		{"clip", 0.2, 0, 0, 0},
+		{"cispo", 5, 1, 0, 1},
+		{"cispo", 5, -1, 0, 0},
+		{"cispo", 5, 0, 0, 0},
+	} {
+		b := core.Batch{Rows: 1, Cols: len(ratios), Advantages: []float64{c.advantage}}
+		for _, w := range ratios {
+			b.LogProbs, b.OldLogProbs, b.Mask = append(b.LogProbs, -3), append(b.OldLogProbs, -3-math.Log(w)), append(b.Mask, true)
+		}
+		s := Plain()
+		s.Shape, s.EpsilonHigh = c.shape, c.epsilon
+		m := lossOf(t, s, b).Metrics
+		if !close1(m["clip_low"], c.low/3) || !close1(m["clip_high"], c.high/3) {
+			t.Errorf("%s with advantage %v: %v below and %v above, want %v and %v of 3", c.shape, c.advantage, m["clip_low"], m["clip_high"], c.low, c.high)
+		}
+	}
+}
+
 func TestAdvantages(t *testing.T) {
 	nan := math.NaN()
 	exact := Plain().Vary(func(s *Settings) { s.StdEps = 0 })
