@@ -10,7 +10,7 @@ import (
 // edit replaces text of a source file that occurs in it once.
 type edit struct{ File, Old, New string }
 
-// edits change CPython in three ways.
+// edits change CPython in four ways.
 //
 // They make its allocator cheap to call, for WASI only. A small object costs two calls through pointers and three loads to find
 // the interpreter's pools; here they are known: there is one interpreter and, but for tracemalloc, one allocator. A call is dear in
@@ -18,6 +18,8 @@ type edit struct{ File, Old, New string }
 //
 // A MemoryError survives the end of the memory: where a function that raised it is left and there is no room for its caller's
 // frame object, CPython 3.13 drops the exception that is on its way, and a SystemError without meaning is what comes out.
+//
+// The parser makes a name of a token once. It tries rule after rule, and makes as many equal names, each interned anew.
 //
 // And the parser and all else that recurses in C have the depth that they have natively. CPython lowers it for WASI, where stacks are
 // small; package image gives it a large one. With less, a literal that is nested 150 deep is a MemoryError.
@@ -112,6 +114,21 @@ var edits = []edit{
 			"    }\n" +
 			"#endif\n" +
 			"    Py_TYPE(self)->tp_free(self);\n",
+	},
+	{
+		"Parser/pegen.h",
+		"    PyObject *metadata;\n} Token;\n",
+		"    PyObject *metadata;\n    expr_ty name;\n} Token;\n",
+	},
+	{
+		"Parser/pegen.c",
+		"_PyPegen_name_from_token(Parser *p, Token* t)\n{\n    if (t == NULL) {\n        return NULL;\n    }\n",
+		"_PyPegen_name_from_token(Parser *p, Token* t)\n{\n    if (t == NULL || t->name != NULL) {\n        return t ? t->name : NULL;\n    }\n",
+	},
+	{
+		"Parser/pegen.c",
+		"    return _PyAST_Name(id, Load, t->lineno, t->col_offset, t->end_lineno,\n                       t->end_col_offset, p->arena);\n",
+		"    t->name = _PyAST_Name(id, Load, t->lineno, t->col_offset, t->end_lineno,\n                          t->end_col_offset, p->arena);\n    return t->name;\n",
 	},
 	{"Parser/parser.c", "#    define MAXSTACK 4000\n", "#    define MAXSTACK 6000\n"},
 	{"Include/cpython/pystate.h", "#  define Py_C_RECURSION_LIMIT 5000\n", "#  define Py_C_RECURSION_LIMIT 10000\n"},
