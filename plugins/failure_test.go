@@ -608,6 +608,19 @@ func TestGeneratedThatIsWrong(t *testing.T) {
 	}
 }
 
+// TestCompletionsOutsideOfTheQuestion: the numbers of a completion index what the host keeps.
+func TestCompletionsOutsideOfTheQuestion(t *testing.T) {
+	for _, at := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 3}} {
+		err := checkGenerated(core.Generated{Prompt: at[0], Sample: at[1]}, 2, core.Sampling{N: 3}, map[[2]int]bool{})
+		if err == nil || !strings.Contains(err.Error(), "2 prompts with 3 each") {
+			t.Errorf("completion %d of prompt %d: %v", at[1], at[0], err)
+		}
+	}
+	if err := checkGenerated(core.Generated{Prompt: 1, Sample: 2}, 2, core.Sampling{N: 3}, map[[2]int]bool{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestYieldEndsGenerate(t *testing.T) {
 	p := openPolicy(t, odd("nothing"))
 	enough := errors.New("enough")
