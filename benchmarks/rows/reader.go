@@ -89,6 +89,20 @@ func (r *Reader) Next() (*Object, error) {
 // IsRow says that err is about one row of a file, so that reading can go on after it.
 func IsRow(err error) bool { return errors.As(err, new(*Error)) }
 
+// foreign are beginnings of files that are no JSON in UTF-8, with what they are and how to mend that.
+var foreign = []struct{ head, what string }{
+	{"\xff\xfe\x00\x00", "UTF-32; save it as UTF-8"},
+	{"\xff\xfe", "UTF-16; save it as UTF-8"},
+	{"\xfe\xff", "UTF-16; save it as UTF-8"},
+	{"{\x00", "UTF-16; save it as UTF-8"},
+	{"\x00{", "UTF-16; save it as UTF-8"},
+	{"\x28\xb5\x2f\xfd", "packed by zstd; unpack it, or pack it with gzip"},
+	{"\xfd7zXZ\x00", "packed by xz; unpack it, or pack it with gzip"},
+	{"BZh", "packed by bzip2; unpack it, or pack it with gzip"},
+	{"PK\x03\x04", "a zip archive; unpack it"},
+	{"PAR1", "Parquet; write it as JSON lines"},
+}
+
 // begin looks at the first bytes to learn what the file is.
 func (r *Reader) begin() (*Object, error) {
 	if head, _ := r.src.Peek(2); len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
@@ -98,11 +112,13 @@ func (r *Reader) begin() (*Object, error) {
 		}
 		r.src = bufio.NewReaderSize(z, 64<<10)
 	}
-	head, _ := r.src.Peek(3)
-	if len(head) >= 2 && (head[0] == 0xff && head[1] == 0xfe || head[0] == 0xfe && head[1] == 0xff) {
-		return nil, fmt.Errorf("read %s: the file is UTF-16; save it as UTF-8", r.name)
+	head, _ := r.src.Peek(6)
+	for _, f := range foreign {
+		if bytes.HasPrefix(head, []byte(f.head)) {
+			return nil, fmt.Errorf("read %s: the file is %s", r.name, f.what)
+		}
 	}
-	if bytes.Equal(head, []byte("\xef\xbb\xbf")) {
+	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
 		_, _ = r.src.Discard(3) // just peeked at
 	}
 	r.next = r.fromLines

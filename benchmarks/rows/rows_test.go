@@ -97,6 +97,10 @@ func TestReader(t *testing.T) {
 		{name: "a packed file", in: packed(t, "{}\n{\"a\":2}\n"), want: []string{"{}", `{"a":2}`}},
 		{name: "a packed file that is cut short", in: packed(t, "{}\n"+strings.Repeat("{\"a\":1}\n", 99))[:12], end: "read f after line 0: the packed file is cut short: unexpected EOF"},
 		{name: "a packed file of rubbish", in: "\x1f\x8b\x07", end: "unpack f: unexpected EOF"},
+		{name: "UTF-16 without a mark", in: "{\x00\"\x00", end: "read f: the file is UTF-16; save it as UTF-8"},
+		{name: "UTF-32", in: "\xff\xfe\x00\x00{\x00\x00\x00", end: "read f: the file is UTF-32; save it as UTF-8"},
+		{name: "zstd", in: "\x28\xb5\x2f\xfd\x04", end: "read f: the file is packed by zstd; unpack it, or pack it with gzip"},
+		{name: "Parquet", in: "PAR1\x15", end: "read f: the file is Parquet; write it as JSON lines"},
 		{name: "UTF-16", in: "\xff\xfe{\x00}\x00", end: "read f: the file is UTF-16; save it as UTF-8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

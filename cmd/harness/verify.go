@@ -164,6 +164,9 @@ func verify(c *cli.Context) (err error) {
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the verdicts: %w", err)
 	}
+	if name := c.String("completions"); name != "" && sum.n == 0 && sum.bad > 0 {
+		return usagef("--completions %s: none of its %d rows can be used; the warnings say why", name, sum.bad)
+	}
 	if file == nil {
 		con.line("%s", sum.text(time.Since(start)))
 		return nil

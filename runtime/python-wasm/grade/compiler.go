@@ -46,6 +46,7 @@ type Test struct {
 	kinds    []byte   // of its operations in the program's interpreter
 	calls    []byte   // those operations; their ids are their places in kinds
 	lazy     bool     // a value that raised may never be asked for
+	atOnce   bool     // it is judged before the program is asked anything else
 	ahead    []byte   // operations of the grader's interpreter before the values: the test's own statements and expected values
 	residual []byte   // operation of the grader's interpreter that judges the test, or nil
 	remote   bool     // residual is the test as it stands, which calls the program from afar
@@ -101,6 +102,7 @@ type compiledTest struct {
 	Residual []byte      `json:"residual"`
 	Before   []byte      `json:"before"`
 	Lazy     bool        `json:"lazy"`
+	AtOnce   bool        `json:"at_once"`
 	Remote   []string    `json:"remote"` // null where the test is split
 	Constant [][]byte    `json:"constants"`
 }
@@ -168,7 +170,7 @@ func (c *compiledTask) task() (*Task, error) {
 	}
 	for i := range c.Tests {
 		ct, x := &c.Tests[i], &t.Tests[i]
-		*x = Test{Weak: ct.Weak, Broken: ct.Error, lazy: ct.Lazy, constant: ct.Constant, remote: ct.Remote != nil}
+		*x = Test{Weak: ct.Weak, Broken: ct.Error, lazy: ct.Lazy, atOnce: ct.AtOnce, constant: ct.Constant, remote: ct.Remote != nil}
 		for k, o := range ct.Ops {
 			code, err := decodeBase64(o[1])
 			if err != nil || len(o[0]) != 1 || (o[0][0] != opEvaluate && o[0][0] != opPerform) {

@@ -91,10 +91,10 @@ def annotate(tree):
         kind = type(node)
         if kind is ast.Name:
             name = frozenset((node.id,))
-            if type(node.ctx) is ast.Load:
-                reads = name
-            else:
+            if type(node.ctx) is ast.Store:
                 binds = name
+            else:
+                reads = name
         elif kind is ast.arg:
             binds = binds | {node.arg}
         elif kind in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
@@ -336,6 +336,7 @@ class Split:
                 raise Weak("no assert")
             self.residual.append(ast.copy_location(ast.Constant(True), body[0]))
         self.lazy = tree.lazy
+        self.at_once = bool(tree.reads & names.away)  # which may be objects that the program's interpreter has
 
     def result(self):
         test = self.residual[0]
@@ -346,6 +347,7 @@ class Split:
             "residual": expression(test),
             "before": statements(self.before) if self.before else None,
             "lazy": self.lazy,
+            "at_once": self.at_once,
             "constants": [expression(x) for x in self.constants],
         }
 
@@ -373,8 +375,11 @@ class Split:
     def is_conditional(self, node):
         """Whether the program is called where an operand before it says so. An assert whose `and` ends early has failed anyway."""
         if isinstance(node, ast.BoolOp):
-            return isinstance(node.op, ast.Or) and any(self.reads_program(x) for x in node.values[1:])
-        return isinstance(node, ast.IfExp) and (self.reads_program(node.body) or self.reads_program(node.orelse))
+            return isinstance(node.op, ast.Or) and any(self.calls_program(x) for x in node.values[1:])
+        return isinstance(node, ast.IfExp) and (self.calls_program(node.body) or self.calls_program(node.orelse))
+
+    def calls_program(self, node):
+        return any(isinstance(x, ast.Call) and self.reads_program(x) for x in ast.walk(node))
 
     def judges(self, node):
         """Whether a statement compares what the program returned: that is the grader's to do."""
@@ -519,6 +524,8 @@ class Split:
             return node
         if self.is_identity(node, bound) or drives(node):
             return self.move(node, bound, whole=False, judged=False)
+        if isinstance(node, ast.Attribute) and is_type_of(node.value):
+            return self.move(node, bound, whole=False, judged=False)
         if isinstance(node, (ast.Call, ast.Attribute, ast.Subscript)):
             root = chain_root(node)
             if root in bound:
@@ -614,6 +621,10 @@ def turns(comprehension):
             yield x
 
 
+def is_type_of(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "type" and len(node.args) == 1
+
+
 def drives(node):
     """asyncio.run and its like finish a value that the program has begun."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (
@@ -622,7 +633,7 @@ def drives(node):
 
 
 def outcome(**fields):
-    return {"ops": [], "constants": [], "weak": None, "error": None, "remote": None, "residual": None, "before": None, "lazy": False} | fields
+    return {"ops": [], "constants": [], "weak": None, "error": None, "remote": None, "residual": None, "before": None, "lazy": False, "at_once": False} | fields
 
 
 def inside_test(tree, why):

@@ -83,7 +83,7 @@ func (r *run) converse(i int, operations []byte) error {
 }
 
 // answer performs a call. The reply is status u8, number of the builtin exception u8, u32 and so many bytes of standard output, and the
-// value or the exception's text.
+// value, or u32 and so many bytes of the exception's text and then its arguments.
 func (r *run) answer(request []byte) ([]byte, error) {
 	d := &r.remote
 	if d.end.Class != "" || d.failure != nil { // it ended before
@@ -111,15 +111,22 @@ func (r *run) answer(request []byte) ([]byte, error) {
 		d.reply[0] = byte(statusValue)
 		d.reply = append(d.reply, o.data...)
 	case statusException, statusExit, statusMemory:
-		if n := r.rs.operations[1]; len(n.data) == 1 {
-			d.reply[1] = n.data[0]
+		var arguments []byte
+		if n := r.rs.operations[1]; len(n.data) > 0 {
+			d.reply[1], arguments = n.data[0], n.data[1:]
 		}
-		d.reply = append(d.reply, o.data...)
+		d.exception(o.data, arguments)
 	default: // a value that cannot cross: the test meets a TypeError
 		d.reply[0] = byte(statusException)
-		d.reply = append(d.reply, "TypeError\x00"+o.outcome().Message...)
+		d.exception([]byte("TypeError\x00"+o.outcome().Message), nil)
 	}
 	return d.reply, nil
+}
+
+// exception completes a reply.
+func (d *dialogue) exception(text, arguments []byte) {
+	d.reply = binary.LittleEndian.AppendUint32(d.reply, uint32(len(text)))
+	d.reply = append(append(d.reply, text...), arguments...)
 }
 
 // noType stands for an exception without a builtin type.

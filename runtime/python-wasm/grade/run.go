@@ -164,7 +164,7 @@ func (r *run) test(i int) error {
 	case x.Broken != "":
 		setResult(result, core.TestResult{Class: core.Error, Exception: "SyntaxError", Message: "the test is no Python: " + x.Broken})
 		return nil
-	case r.over.Class == "" && !r.alive && (len(x.kinds) > 0 || x.remote):
+	case r.over.Class == "" && !r.alive && (len(x.kinds) > 0 || x.remote || x.atOnce):
 		if err := r.startAgain(); err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (r *run) test(i int) error {
 		return r.judgeRemote(i)
 	case x.residual == nil:
 		setResult(result, core.TestResult{Class: core.Passed})
-	case x.staysRemote(r.rs.operations):
+	case x.atOnce || x.staysRemote(r.rs.operations):
 		return r.judgeHeld(i)
 	default:
 		r.queue.add(i, x, r.rs.operations)

@@ -100,7 +100,7 @@ typedef struct {
     PyObject *chain;                       /* itertools.chain */
     PyObject *await;                       /* finishes an awaitable (py/warm.py) */
     PyObject *generator;                   /* one over the items of an iterator */
-    PyObject *awaited;                     /* an iterator that ends at once, with the one item of a list for its value */
+    PyObject *awaited;                     /* an iterator that ends at once, with what a function returns for its value */
     PyTypeObject **types;                  /* types that cross by number */
     int type_count;
     reprfunc decimal_text;

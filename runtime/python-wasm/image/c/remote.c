@@ -51,17 +51,34 @@ static PyObject *unpack_reply(PyObject *reply, PyObject *args) {
     return Py_NewRef(result);
 }
 
-/* Raises what the program raised: the nearest builtin type, by number, with the message. */
-static void raise_theirs(int number, const char *text, uint32_t n) {
+/* Raises what the program raised: the nearest builtin type, by number, with the arguments, or where those do not do with the message.
+ * The n bytes are u32 and so many of text, then the encoded arguments. */
+static void raise_theirs(int number, const unsigned char *p, uint32_t n) {
     PyObject *type = PyExc_Exception;
+    Reader in = {p, p + n};
+    uint32_t length = read_u32(&in);
+    const char *text = (const char *)read_bytes(&in, length);
+    if (!text) {
+        PyErr_SetString(PyExc_ValueError, "bad reply of the program's interpreter");
+        return;
+    }
     if (number < captured.type_count && PyExceptionClass_Check((PyObject *)captured.types[number])) type = (PyObject *)captured.types[number];
-    const char *message = memchr(text, 0, n);
+    PyObject *args = in.at < in.end ? decode(in.at, (uint32_t)(in.end - in.at), NULL, NULL) : NULL;
+    PyObject *e = args && PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) ? PyObject_Call(type, args, NULL) : NULL;
+    Py_XDECREF(args);
+    if (e && PyExceptionInstance_Check(e)) {
+        PyErr_SetRaisedException(e);
+        return;
+    }
+    Py_XDECREF(e);
+    PyErr_Clear();
+    const char *message = memchr(text, 0, length);
     PyObject *s = NULL;
     if (message) {
         message++;
-        s = PyUnicode_DecodeUTF8(message, n - (message - text), "replace");
+        s = PyUnicode_DecodeUTF8(message, length - (message - text), "replace");
     }
-    PyObject *e = s ? PyObject_CallOneArg(type, s) : PyObject_CallNoArgs(type);
+    e = s ? PyObject_CallOneArg(type, s) : PyObject_CallNoArgs(type);
     if (!e) { /* UnicodeDecodeError and its like want more arguments */
         PyErr_Clear();
         e = PyObject_CallNoArgs(PyExc_Exception);
@@ -110,7 +127,7 @@ static PyObject *send(PyObject *name, PyObject *args, PyObject *kwargs) {
         if (reply) result = unpack_reply(reply, args);
         Py_XDECREF(reply);
     } else {
-        raise_theirs(p[1], (const char *)p + 6 + printed, n - 6 - printed);
+        raise_theirs(p[1], p + 6 + printed, n - 6 - printed);
     }
     output_truncate(mark);
     return result;
@@ -226,12 +243,14 @@ static PyObject *remote_call(PyObject *self, PyObject *args, PyObject *kwargs) {
     return result;
 }
 
-/* The awaited value, which the program's interpreter has at once: its time is its own. */
+/* Whoever awaits has the value, or the exception, at once: the program's interpreter has a time of its own. */
+static PyObject *remote_finish(PyObject *self, PyObject *unused) { return ask_one(".await", self); }
+
 static PyObject *remote_await(PyObject *self) {
-    PyObject *value = ask_one(".await", self), *list = value ? Py_BuildValue("[N]", value) : NULL;
-    PyObject *code = list ? PyObject_CallOneArg(captured.awaited, list) : NULL;
-    Py_XDECREF(list);
-    return code;
+    static PyMethodDef definition = {"finish", remote_finish, METH_NOARGS};
+    PyObject *f = PyCFunction_New(&definition, self), *iterator = f ? PyObject_CallOneArg(captured.awaited, f) : NULL;
+    Py_XDECREF(f);
+    return iterator;
 }
 
 static PyObject *method(PyObject *self, const char *name, PyObject *args) {
@@ -242,13 +261,19 @@ static PyObject *method(PyObject *self, const char *name, PyObject *args) {
     return result;
 }
 
+static PyObject *remote_async_iter(PyObject *self) { return method(self, "__aiter__", PyTuple_New(0)); }
+static PyObject *remote_async_next(PyObject *self) { return method(self, "__anext__", PyTuple_New(0)); }
+static PyObject *remote_async_enter(PyObject *self, PyObject *unused) { return method(self, "__aenter__", PyTuple_New(0)); }
 static PyObject *remote_enter(PyObject *self, PyObject *unused) { return method(self, "__enter__", PyTuple_New(0)); }
 
 /* A traceback stays here. */
-static PyObject *remote_exit(PyObject *self, PyObject *args) {
-    if (PyTuple_GET_SIZE(args) != 3) return method(self, "__exit__", Py_NewRef(args));
-    return method(self, "__exit__", PyTuple_Pack(3, PyTuple_GET_ITEM(args, 0), PyTuple_GET_ITEM(args, 1), Py_None));
+static PyObject *leave(PyObject *self, const char *name, PyObject *args) {
+    if (PyTuple_GET_SIZE(args) != 3) return method(self, name, Py_NewRef(args));
+    return method(self, name, PyTuple_Pack(3, PyTuple_GET_ITEM(args, 0), PyTuple_GET_ITEM(args, 1), Py_None));
 }
+
+static PyObject *remote_exit(PyObject *self, PyObject *args) { return leave(self, "__exit__", args); }
+static PyObject *remote_async_exit(PyObject *self, PyObject *args) { return leave(self, "__aexit__", args); }
 
 static PyObject *remote_format(PyObject *self, PyObject *format) { return ask_two(".format", self, format); }
 static PyObject *remote_is_instance(PyObject *self, PyObject *o) { return ask_two(".isinstance", o, self); }
@@ -277,7 +302,8 @@ static PyMappingMethods items = {.mp_subscript = remote_item, .mp_ass_subscript 
 static PyMethodDef methods[] = {
     {"__enter__", remote_enter, METH_NOARGS}, {"__exit__", remote_exit, METH_VARARGS}, {"__format__", remote_format, METH_O},
     {"__instancecheck__", remote_is_instance, METH_O}, {"__subclasscheck__", remote_is_subclass, METH_O},
-    {"__round__", remote_round, METH_VARARGS}, {NULL},
+    {"__round__", remote_round, METH_VARARGS}, {"__aenter__", remote_async_enter, METH_NOARGS},
+    {"__aexit__", remote_async_exit, METH_VARARGS}, {NULL},
 };
 
 static PyTypeObject remote_base = {
@@ -297,18 +323,19 @@ static PyTypeObject remote_base = {
 };
 
 /* What not every object can do is only there where it can, since a test may ask whether it is. */
-enum { CALLABLE = 1, ITERABLE = 2, ITERATOR = 4, SIZED = 8, AWAITABLE = 16, ABILITIES = 32 };
+enum { CALLABLE = 1, ITERABLE = 2, ITERATOR = 4, SIZED = 8, AWAITABLE = 16, ASYNC_ITERABLE = 32, ABILITIES = 64 };
 static PyTypeObject *remote_types[ABILITIES];
 
 static PyTypeObject *remote_type(int abilities) {
     if (remote_types[abilities]) return remote_types[abilities];
-    PyType_Slot slots[6] = {{Py_tp_dealloc, remote_free}};
+    PyType_Slot slots[8] = {{Py_tp_dealloc, remote_free}};
     int n = 1;
     if (abilities & CALLABLE) slots[n++] = (PyType_Slot){Py_tp_call, remote_call};
     if (abilities & ITERABLE) slots[n++] = (PyType_Slot){Py_tp_iter, remote_iter};
     if (abilities & ITERATOR) slots[n++] = (PyType_Slot){Py_tp_iternext, remote_next};
     if (abilities & SIZED) slots[n++] = (PyType_Slot){Py_mp_length, remote_length};
     if (abilities & AWAITABLE) slots[n++] = (PyType_Slot){Py_am_await, remote_await};
+    if (abilities & ASYNC_ITERABLE) slots[n++] = (PyType_Slot){Py_am_aiter, remote_async_iter}, slots[n++] = (PyType_Slot){Py_am_anext, remote_async_next};
     slots[n] = (PyType_Slot){0};
     PyType_Spec spec = {"remote", sizeof(Remote), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
     return remote_types[abilities] = (PyTypeObject *)PyType_FromSpecWithBases(&spec, (PyObject *)&remote_base);
@@ -379,7 +406,7 @@ static int abilities_of(PyObject *o) {
     PyTypeObject *t = Py_TYPE(o);
     return (t->tp_call ? CALLABLE : 0) | (t->tp_iter || PySequence_Check(o) ? ITERABLE : 0) | (PyIter_Check(o) ? ITERATOR : 0) |
            ((t->tp_as_mapping && t->tp_as_mapping->mp_length) || (t->tp_as_sequence && t->tp_as_sequence->sq_length) ? SIZED : 0) |
-           (t->tp_as_async && t->tp_as_async->am_await ? AWAITABLE : 0);
+           (t->tp_as_async && t->tp_as_async->am_await ? AWAITABLE : 0) | (t->tp_as_async && t->tp_as_async->am_aiter ? ASYNC_ITERABLE : 0);
 }
 
 int encode_held(PyObject *o) {
@@ -447,12 +474,15 @@ static PyObject *perform(PyObject *request, PyObject *names) {
         PyErr_Format(PyExc_NameError, "name '%U' is not defined", name);
     }
     if (!result) return NULL;
-    PyObject *reply = PyTuple_Pack(2, result, args);
+    PyObject *after = PyUnicode_CompareWithASCIIString(name, ".value") == 0 ? PyTuple_New(0) : Py_NewRef(args);
+    PyObject *reply = after ? PyTuple_Pack(2, result, after) : NULL;
+    Py_XDECREF(after);
     Py_DECREF(result);
     return reply;
 }
 
-/* Performs one call. Record 0 is the outcome; for an exception, record 1 holds the number of its nearest builtin type. */
+/* Performs one call. Record 0 is the outcome; for an exception, record 1 holds the number of its nearest builtin type and, where they
+ * can cross, its arguments. */
 EXPORT("harness_call") int harness_call(int n) {
     PyObject *names = program_names();
     if (!names) return 1;
@@ -463,13 +493,18 @@ EXPORT("harness_call") int harness_call(int n) {
         record_value(0, reply);
     } else {
         PyObject *e = PyErr_GetRaisedException();
-        int number = e ? nearest_type(e) : 255;
+        int number = e ? nearest_type(e) : 255, remote;
+        PyObject *theirs = e ? Py_XNewRef(((PyBaseExceptionObject *)e)->args) : NULL;
         PyErr_SetRaisedException(e);
         record_exception(0, 0);
         if (!record_open(1)) {
             put_u8(number);
+            uint32_t mark = output_used();
+            if (!theirs || encode_program(theirs, &remote)) output_truncate(mark);
+            PyErr_Clear();
             record_close(STATUS_VALUE);
         }
+        Py_XDECREF(theirs);
     }
     Py_XDECREF(reply);
     Py_XDECREF(request);

@@ -45,8 +45,8 @@ def finish(awaitable, _run=asyncio.run):
     return _run(wait())
 
 
-def finished(value):
-    return value[0]
+def finished(ask):
+    return ask()
     yield
 
 
