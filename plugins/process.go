@@ -26,7 +26,7 @@ import (
 // The patience of the host.
 const (
 	defaultTimeout = 2 * time.Minute
-	defaultSilence = 30 * time.Minute
+	defaultSilence = 2 * time.Hour // an update of a billion weights on two cores can take most of an hour
 	startTimeout   = time.Minute
 	startPatience  = 10 * time.Second // the least for a handshake: an interpreter on a busy machine is slower to start than a call is
 	closeTimeout   = 5 * time.Second
@@ -55,7 +55,7 @@ type Options struct {
 	// minutes, less than 0 no bound.
 	Timeout time.Duration
 	// Silence bounds how long a policy may say nothing in any later call, from its Configure on. A call that goes on for
-	// hours is none: each completion, and each report of tokens sampled, begins the silence anew. 0 means half an hour,
+	// hours is none: each completion, and each report of tokens sampled, begins the silence anew. 0 means two hours,
 	// less than 0 no bound.
 	Silence time.Duration
 	// Host is offered to the plugin; nil offers nothing.

@@ -146,7 +146,7 @@ func runFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "max-grad-norm", Value: 1, Usage: "clip the gradient's L2 norm; 0: do not clip", Category: update},
 		&cli.IntFlag{Name: "iterations", Value: 1, Usage: "passes over each rollout batch", Category: update},
 		&cli.DurationFlag{Name: "plugin-timeout", Value: 2 * time.Minute, Usage: "longest call of a reward or an optimizer; one that takes longer is made once more in a fresh process", Category: loop},
-		&cli.DurationFlag{Name: "policy-timeout", Value: 30 * time.Minute, Usage: "longest time that the policy may say nothing in a call: no token was sampled, no answer came; 0: no limit", Category: loop},
+		&cli.DurationFlag{Name: "policy-timeout", Value: 2 * time.Hour, Usage: "longest time that the policy may say nothing in a call: no token was sampled, no answer came; 0: no limit", Category: loop},
 		&cli.IntFlag{Name: "mini-batches", Value: 1, Usage: "updates that a pass is split into", Category: update},
 
 		&cli.IntFlag{Name: "lora-rank", Value: 16, Usage: "rank of the adapter", Category: model},
