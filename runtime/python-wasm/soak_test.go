@@ -145,9 +145,11 @@ func TestSoak(t *testing.T) {
 		}
 		return nil
 	}
-	for i, c := range slices.Concat(honest, hostile) { // every task is compiled, and every program was there
-		if _, err := p.Verify(t.Context(), c.task, c.program); err != nil {
-			t.Fatalf("program %d: %v", i, err)
+	for i, c := range slices.Concat(honest, hostile) { // every task is compiled, and every worker, which take turns, met every program
+		for range workers {
+			if _, err := p.Verify(t.Context(), c.task, c.program); err != nil {
+				t.Fatalf("program %d: %v", i, err)
+			}
 		}
 	}
 	var marks []footprint
