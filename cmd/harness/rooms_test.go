@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"core/gaming":                 {"core", "core/pytoken"},
 	"core/pytoken":                {},
 	"core/run":                    {"core", "core/filelock", "core/gaming", "core/jsonlines", "github.com/parquet-go/parquet-go/...", "google.golang.org/protobuf/..."},
-	"plugins":                     {"core", "core/checksum", "core/spelling", "plugins/wire/...", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog/...", "google.golang.org/...", "github.com/santhosh-tekuri/jsonschema/..."},
+	"plugins":                     {"core", "core/checksum", "core/spelling", "plugins/wire/...", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog/...", "google.golang.org/...", "github.com/santhosh-tekuri/jsonschema/...", "golang.org/x/sys/..."},
 	"plugins/wire":                {"google.golang.org/..."},
 	"runtime/assets":              {"core/filelock", "github.com/schollz/progressbar/...", "golang.org/x/...", "github.com/ulikunitz/xz/..."},
 	"benchmarks":                  {"core", "core/jsonlines", "core/pytoken", "benchmarks/..."},

@@ -216,12 +216,28 @@ class Task:
             self.known.add(name)
         return usable
 
-    def split_setup(self, tree):
-        """Set-up that does not touch the program also runs in the grader; names that the rest binds are the program's."""
-        clean = []
+    def split_setup(self, tree, apart=True):
+        """Set-up that does not touch the program also runs in the grader; names that the rest binds are the program's. A function that
+        calls the program and compares holds what a test expects: it never meets the program, and each test that uses it gets it. Where
+        that cannot be, since it is a class or the set-up itself uses it, it is not kept apart, and the tests that use it are weak."""
+        start = set(self.clean), set(self.program)
+        clean, inside, self.helpers = [], [], []
+        judging = set()  # names of what compares
         for node in tree.body:
             bound = node.binds
-            if not any(self.is_programs(n) for n in node.reads if n not in bound):
+            helper = isinstance(node, DEFINITIONS) and self.is_helper(node) or bool(node.reads & judging)
+            if helper and apart:
+                if not isinstance(node, ast.FunctionDef):
+                    self.clean, self.program = start
+                    return self.split_setup(tree, apart=False)
+                judging.add(node.name)
+                self.helpers.append(node)
+                self.clean.add(node.name)
+                continue
+            inside.append(node)
+            if helper:
+                judging |= {node.name} if isinstance(node, DEFINITIONS) else bound
+            elif not any(self.is_programs(n) for n in node.reads if n not in bound):
                 try:
                     exec(statements([node]), self.namespace)
                     clean.append(node)
@@ -230,7 +246,28 @@ class Task:
                 except Exception:
                     pass
             self.program |= bound | stores_elsewhere(node)
-        self.clean_setup = clean
+        self.clean_setup, self.inside_setup = clean, inside
+        self.judging = EMPTY if apart else judging
+        self.trees = [self.with_helpers(t) for t in self.trees]
+
+    def is_helper(self, node):
+        """Whether a definition calls the program and compares."""
+        calls = any(isinstance(x, ast.Call) and chain_root(x) and chain_root(x) not in node.binds and self.is_programs(chain_root(x)) for x in ast.walk(node))
+        return calls and any(
+            isinstance(x, (ast.Compare, ast.Assert)) or isinstance(x, ast.Attribute) and x.attr.startswith("assert") for x in ast.walk(node)
+        )
+
+    def with_helpers(self, tree):
+        if isinstance(tree, str):
+            return tree
+        wanted, used = set(tree.reads), []
+        for node in reversed(self.helpers):
+            if node.name in wanted:
+                wanted |= node.reads
+                used.insert(0, node)
+        if not used:
+            return tree
+        return annotate(ast.Module(used + tree.body, []))
 
 
 def stores_elsewhere(tree):
@@ -717,6 +754,8 @@ def split_test(task, tree, forced_weak, late, names):
         return outcome(error=tree)
     if not forced_weak and replaces(task, tree):
         forced_weak = "it replaces what the program uses"
+    if not forced_weak and tree.reads & task.judging:
+        forced_weak = "set-up that compares inside the program"
     if forced_weak:
         names.ran_inside(tree)
         return inside_test(tree, forced_weak)
@@ -777,7 +816,7 @@ def compile_task(text):
     imports = task.imports + "".join("\nimport " + m for m in task.implicit)
     return json.dumps({
         "imports": code_of(task.imports),
-        "setup": code_of(spec["setup"]),
+        "setup": pack(statements(task.inside_setup)) if task.helpers else code_of(spec["setup"]),
         "grader_imports": code_of(imports),
         "grader_setup": pack(statements(task.clean_setup)) if task.clean_setup else None,
         "judge": code_of(spec["judge"]),
