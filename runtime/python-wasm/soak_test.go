@@ -177,7 +177,7 @@ func TestSoak(t *testing.T) {
 	}
 	t.Logf("classes: %v", classes)
 	first, last := marks[checkpoints/2-1], marks[checkpoints-1] // until then buffers grow to what the programs need
-	const slack = 24 << 20 // pages that the kernel and Go's runtime give back when they like
+	const slack = 24 << 20                                      // pages that the kernel and Go's runtime give back when they like
 	if last.resident > first.resident+slack || last.heap > first.heap+slack/4 {
 		t.Errorf("memory grew: %s; it was %s", last, first)
 	}
