@@ -29,6 +29,7 @@ func TestSetupThatCompares(t *testing.T) {
 		{"constants of the set-up, if there were any", fixed, "assert ok()", "def f(x):\n  g = globals().get('ok')\n  return 4 if g is None else x * x", core.Failed, false},
 		{"used by another function", check + "def both():\n  check(2, 4)\n  check(3, 9)\n", "both()", honest, core.Passed, false},
 		{"used by another function, wrong", check + "def both():\n  check(2, 4)\n  check(3, 9)\n", "both()", "def f(x): return 4", core.Failed, false},
+		{"that uses one which comes later", "def both():\n  check(2, 4)\n  assert f(3) == 9\n" + check, "both()", honest, core.Passed, false},
 		{"names from before", "import math\nTOL = 1e-6\ndef near(x, want):\n  assert math.isclose(f(x), want, rel_tol=TOL)\n", "near(2.0, 4.0)", honest, core.Passed, false},
 		{"two tests", check, "check(2, 4)\ncheck(3, 9)", honest, core.Passed, false},
 		{"a class that compares", "class Checks:\n  def run(self):\n    assert f(2) == 4\n", "Checks().run()", honest, core.Passed, true},

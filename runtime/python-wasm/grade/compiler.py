@@ -260,11 +260,13 @@ class Task:
     def with_helpers(self, tree):
         if isinstance(tree, str):
             return tree
-        wanted, used = set(tree.reads), []
-        for node in reversed(self.helpers):
-            if node.name in wanted:
-                wanted |= node.reads
-                used.insert(0, node)
+        wanted, used = tree.reads, []
+        while True:
+            found = [n for n in self.helpers if n.name in wanted]
+            if len(found) == len(used):
+                break
+            used = found
+            wanted = wanted.union(*(n.reads for n in found))
         if not used:
             return tree
         return annotate(ast.Module(used + tree.body, []))
