@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -28,16 +29,15 @@ func pairs(cells []cell) (training, between []pair, err error) {
 	add := func(to *[]pair, a, b string, x, y map[uint64][]run.TaskOutcome) error {
 		p := pair{First: a, Second: b}
 		var left, right []run.TaskOutcome
-		for seed, outcomes := range x {
-			if len(outcomes) > 0 && len(y[seed]) > 0 {
+		for _, seed := range slices.Sorted(maps.Keys(x)) { // one order, so that sums have the same last digits every time
+			if len(x[seed]) > 0 && len(y[seed]) > 0 {
 				p.Seeds = append(p.Seeds, seed)
-				left, right = append(left, outcomes...), append(right, y[seed]...)
+				left, right = append(left, x[seed]...), append(right, y[seed]...)
 			}
 		}
 		if len(p.Seeds) == 0 {
 			return nil
 		}
-		slices.Sort(p.Seeds)
 		var err error
 		if p.Comparison, err = eval.ComparePerTask(left, right); err != nil {
 			return fmt.Errorf("%s and %s: %w", a, b, err)
